@@ -1,0 +1,53 @@
+# Each target installs what it needs first, so `make demo` and `make test` work from a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS ?= offline,dev
+# For a CPU-only torch where the package index offers a larger build: TORCH_INDEX_URL=https://… make install
+TORCH_INDEX_URL ?=
+TORCH_OPTIONS := $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+ARTICLE := seeds/documents/article.md
+
+.PHONY: help install demo test check fix lint clean
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(VENV)/.installed ## make .venv with everything that demo and test need
+
+# torch goes first and alone, so that nothing else chooses its build.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"found Python {v[0]}.{v[1]}, expected 3.11 to 3.13: give PYTHON=python3.12, say")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet $(TORCH_OPTIONS) -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article, in minutes
+	$(BIN)/python scripts/build_dataset.py dataset=embedded
+	$(BIN)/python scripts/train.py model=tfidf dataset=embedded
+	$(BIN)/python scripts/train.py model=minilm dataset=embedded
+	$(BIN)/python scripts/compare.py dataset_name=embedded promote=true
+	$(BIN)/python scripts/score.py input=$(ARTICLE) output=data/demo/article.parquet report=data/demo/article.html
+	@echo
+	@echo 'Next: open data/demo/article.html, and see the runs with'
+	@echo '  $(BIN)/mlflow ui      (then http://127.0.0.1:5000)'
+	@echo 'Score your own documents with'
+	@echo '  $(BIN)/python scripts/score.py input=FOLDER output=scored.parquet report=scored.html'
+
+test: install ## the fast tests
+	$(BIN)/pytest
+
+check: install lint test ## ruff, mypy and the fast tests
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fix: install ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove what was built and logged, and .venv
+	rm -rf $(VENV) mlflow.db mlruns multirun outputs build
+	find data -mindepth 1 ! -name README.md -delete

@@ -1,0 +1,11 @@
+"""Set runs side by side, and promote the better one: python scripts/compare.py promote=true."""
+
+from pathlib import Path
+
+from claimkind.command import command
+from claimkind.evaluation.compare import run
+
+main = command("compare", run, Path(__file__).parents[1] / "configs")
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Label the sentences of documents or rows with a saved model: python scripts/score.py input=FILE output=FILE."""
+
+from pathlib import Path
+
+from claimkind.command import command
+from claimkind.scoring.engine import run
+
+main = command("score", run, Path(__file__).parents[1] / "configs")
+
+if __name__ == "__main__":
+    main()

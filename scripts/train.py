@@ -1,0 +1,11 @@
+"""Train, save and evaluate a model, all in one MLflow run: python scripts/train.py model=minilm seed=0."""
+
+from pathlib import Path
+
+from claimkind.command import command
+from claimkind.training import run
+
+main = command("train", run, Path(__file__).parents[1] / "configs")
+
+if __name__ == "__main__":
+    main()

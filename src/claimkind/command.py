@@ -1,0 +1,84 @@
+"""The one wrapper around `hydra.main`: a script's errors are sentences, not tracebacks."""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from claimkind.config import SCHEMAS, explain, field_names, nearest, register_schemas, to_schema
+from claimkind.errors import ClaimkindError
+
+T = TypeVar("T")
+
+
+def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Callable[[], None]:
+    """Make the `main` of a script: compose the configuration, check it, call `run` with it.
+
+    Args:
+        config_name: the primary configuration; its schema is `SCHEMAS[config_name]`.
+        run: takes the checked configuration, an instance of that schema.
+        config_dir: the folder `configs/`.
+
+    Returns:
+        A function without arguments that reads `sys.argv`. It exits with code 2 on bad input, 130 on Ctrl-C.
+    """
+    register_schemas()
+
+    def checked(config: DictConfig) -> T | None:
+        try:
+            return run(to_schema(config, SCHEMAS[config_name]))
+        except ClaimkindError as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                print(f"error in job {HydraConfig.get().job.num}: {error}", file=sys.stderr)
+            raise
+
+    hydra_main = hydra.main(version_base=None, config_path=str(config_dir), config_name=config_name)(checked)
+
+    def main() -> None:
+        # Hydra prints errors in a form of its own unless it is told to let them through.
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+        try:
+            hydra_main()
+        except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
+            print(f"error: {sentence_of(error, config_name)}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            print("stopped by Ctrl-C", file=sys.stderr)
+            sys.exit(130)
+
+    return main
+
+
+def sentence_of(error: Exception, config_name: str) -> str:
+    """The one sentence that tells a user what is wrong."""
+    cause = error.__cause__
+    if isinstance(error, ClaimkindError):
+        return str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return explain(error, SCHEMAS[config_name])
+    if isinstance(error, MissingConfigException):
+        return _unknown_option(error)
+    if isinstance(error, OverrideParseException):
+        return f"the argument {error.override!r} cannot be read, expected key=value: quote it or correct it"
+    if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
+        return explain(cause, SCHEMAS[config_name])
+    text = " ".join(str(error).split())
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"{unknown[1]} is no setting; {nearest(unknown[1], field_names(SCHEMAS[config_name]))}"
+    return f"{text.rstrip('.')}; correct the command line"
+
+
+def _unknown_option(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file or "").rpartition("/")
+    options = error.options or []
+    return f"{group}={name} does not exist; {nearest(name, options)}"

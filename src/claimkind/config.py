@@ -1,0 +1,190 @@
+"""The schema of every script's configuration, and the checks that Hydra leaves out.
+
+Hydra checks a configuration against a schema only while it composes it; `+key` gets past. `to_schema` merges once more
+and hands on plain dataclasses, so nothing below a script's `run` knows of Hydra. The settings of a model or a source
+are checked against the signature of the class that they build, which makes that signature their only schema.
+"""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
+
+from claimkind.errors import ClaimkindError
+
+T = TypeVar("T")
+
+
+@dataclass
+class DatasetConfig:
+    """What a dataset is made of (`configs/dataset/`)."""
+
+    name: str = MISSING
+    sources: dict[str, Any] = field(default_factory=dict)
+    validation_share: float = 0.15
+    test_share: float = 0.15
+    always_test: list[str] = field(default_factory=list)
+    split_seed: int = 0
+
+
+@dataclass
+class BuildDatasetConfig:
+    """`scripts/build_dataset.py`."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    seeds_dir: str = "seeds"
+    data_dir: str = "data"
+
+
+@dataclass
+class TrainConfig:
+    """`scripts/train.py`."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    experiment_name: str = "claimkind"
+    run_name: str | None = None
+    resume: bool = False
+    init_from: str | None = None
+    bootstrap_samples: int = 1000
+    seeds_dir: str = "seeds"
+    data_dir: str = "data"
+
+
+@dataclass
+class CompareConfig:
+    """`scripts/compare.py`."""
+
+    runs: list[str] = field(default_factory=list)
+    experiment_name: str = "claimkind"
+    dataset_name: str = "embedded"
+    promote: bool = False
+    registered_name: str = "claimkind"
+    alias: str = "champion"
+
+
+@dataclass
+class ScoreConfig:
+    """`scripts/score.py`."""
+
+    input: str = MISSING
+    output: str = MISSING
+    model_uri: str = "models:/claimkind@champion"
+    unit: str = "auto"
+    report: str | None = None
+    text_column: str = "text"
+    id_column: str = "id"
+    chunk_size: int = 4096
+
+
+SCHEMAS: dict[str, type] = {
+    "build_dataset": BuildDatasetConfig,
+    "train": TrainConfig,
+    "compare": CompareConfig,
+    "score": ScoreConfig,
+}
+
+
+def register_schemas() -> None:
+    """Make each schema known to Hydra as `<script>_schema`, the first entry of that script's defaults list."""
+    for name, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=f"{name}_schema", node=schema)
+
+
+def to_schema(config: DictConfig, schema: type[T]) -> T:
+    """Check a composed configuration against its schema once more, and make it a plain dataclass.
+
+    Raises:
+        ClaimkindError: a key is unknown, a value has the wrong type, or a mandatory value is missing.
+    """
+    try:
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _without_hydra(config)))
+    except OmegaConfBaseException as error:
+        raise ClaimkindError(explain(error, schema)) from None
+    return checked
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    plain = OmegaConf.create({key: node for key, node in config.items_ex(resolve=False) if key != "hydra"})
+    OmegaConf.resolve(plain)
+    return plain
+
+
+def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
+    """Build the object that settings describe, after checking them against the signature of its class.
+
+    Args:
+        settings: `_target_`, a dotted path below `package`, and the arguments of that class.
+        key: where the settings stand in the configuration, for error texts (`model`).
+        package: the only package from which classes are taken: a configuration cannot call what it likes.
+
+    Raises:
+        ClaimkindError: the class is not in `package`, or an argument is unknown, missing or of the wrong type.
+    """
+    target = str(settings.get("_target_", ""))
+    if not target.startswith(f"{package}."):
+        raise ClaimkindError(
+            f"{key}._target_ is {target!r}, expected a class in {package}: correct it in the YAML file"
+        )
+    try:
+        factory = hydra.utils.get_class(target)
+    except (ImportError, ValueError) as error:
+        raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({error}): correct it") from None
+    arguments = {name: value for name, value in settings.items() if name != "_target_"}
+    schema = signature_schema(factory)
+    try:
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(arguments)))
+        return factory(**vars(checked))
+    except OmegaConfBaseException as error:
+        raise ClaimkindError(explain(error, schema, prefix=f"{key}.")) from None
+
+
+def signature_schema(factory: type) -> type:
+    """A dataclass with the arguments of a class as its fields: their names, types and defaults."""
+    signature = inspect.signature(factory, eval_str=True)
+    arguments = [
+        (name, argument.annotation, _field(argument.default)) for name, argument in signature.parameters.items()
+    ]
+    return make_dataclass(factory.__name__, arguments, kw_only=True, namespace={"__doc__": factory.__doc__})
+
+
+def _field(default: Any) -> Any:
+    if default is inspect.Parameter.empty:
+        return field(default=MISSING)
+    return field(default_factory=lambda: list(default)) if isinstance(default, tuple | list) else field(default=default)
+
+
+def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = "") -> str:
+    """One sentence for an error of OmegaConf: the key, what was found, what was expected, the nearest valid keys."""
+    key = prefix + str(error.full_key or error.key or "")
+    first_line = str(error).split("\n", maxsplit=1)[0].rstrip(".")
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key or first_line} has no value, expected one: give it on the command line as {key}=…"
+    if isinstance(error, ConfigKeyError):
+        owner = error.object_type if isinstance(error.object_type, type) else schema
+        return f"{key} is no setting; {nearest(str(error.key), field_names(owner))}"
+    if isinstance(error, ValidationError):
+        return f"{key} has a wrong value: {first_line}; correct its type"
+    return f"{key or 'the configuration'} does not resolve: {first_line}; correct it"
+
+
+def field_names(schema: Any) -> list[str]:
+    """Names of the fields of a schema; none of what is no dataclass."""
+    try:
+        return [entry.name for entry in fields(schema)]
+    except TypeError:
+        return []
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The names nearest to a misspelt one, as the second half of a sentence."""
+    known = sorted(valid)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(known)}"

@@ -1,0 +1,93 @@
+"""The rows of a dataset: their columns, how they are written to parquet and read back."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from datasets import ClassLabel, Dataset, Features, List, Value
+
+from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS
+
+SPLITS = ("train", "validation", "test")
+
+FEATURES = Features(
+    {
+        "id": Value("string"),
+        "text": Value("string"),
+        "label": Value("string"),
+        "evidence": List(Value("float64"), length=len(LABELS)),
+        "votes": List(Value("string")),
+        "rule": Value("string"),
+        "source": Value("string"),
+        "source_label": Value("string"),
+        "genre": Value("string"),
+        "document": Value("string"),
+        "group": Value("string"),
+        "pair": Value("string"),
+        "licence": Value("string"),
+        "start": Value("int64"),
+        "end": Value("int64"),
+        "sha": Value("string"),
+    }
+)
+
+
+class Source(Protocol):
+    """One origin of sentences. A source is a class in `claimkind.dataset` and a YAML file in `configs/source/`."""
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Read everything.
+
+        Args:
+            name: the name that the source has in the dataset's configuration.
+
+        Returns:
+            One row a sentence with at least `id`, `text`, `label` (a name out of `LABELS` or None), `group` and
+            `licence`; further columns of `FEATURES` where the source knows them.
+        """
+        ...
+
+
+def text_sha(text: str) -> str:
+    """Key of a sentence: 16 hex digits of the sha256 of its text, runs of blanks collapsed and ends stripped."""
+    return hashlib.sha256(re.sub(r"\s+", " ", text).strip().encode()).hexdigest()[:16]
+
+
+def complete(rows: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Give rows every column of `FEATURES` save the evidence, in order, with nulls where the source knows nothing."""
+    rows = rows.assign(source=source, sha=[text_sha(text) for text in rows["text"]])
+    columns = [column for column in FEATURES if column != "evidence"]
+    return rows.reindex(columns=columns).astype({"start": "Int64", "end": "Int64"})
+
+
+def write_rows(rows: pd.DataFrame, path: Path) -> None:
+    """Write rows to a parquet file in the schema of `FEATURES`."""
+    rows = rows.astype(object).where(rows.notna(), None)
+    columns = {column: rows[column].tolist() for column in FEATURES}
+    Dataset.from_dict(columns, features=FEATURES).to_parquet(path)
+
+
+def read_rows(path: Path) -> Dataset:
+    """Read a parquet file of rows; `label` comes as a `ClassLabel` in the order of `LABELS` (null stays null)."""
+    rows = Dataset.from_parquet(str(path), features=FEATURES, keep_in_memory=True)
+    return rows.cast_column("label", ClassLabel(names=list(LABELS)))
+
+
+def evidence_of(rows: Dataset) -> np.ndarray:
+    """The evidence of rows as an (n, 3) float64 array."""
+    return np.asarray(rows["evidence"], dtype=np.float64).reshape(-1, len(LABELS))
+
+
+def check_unique(rows: pd.DataFrame) -> None:
+    """Refuse rows that share an `id`: predictions and labels are joined by it.
+
+    Raises:
+        ClaimkindError: two rows have the same id.
+    """
+    twice = rows.loc[rows["id"].duplicated(), "id"]
+    if len(twice):
+        raise ClaimkindError(f"found the id {twice.iloc[0]!r} on two rows, expected each id once: rename one of them")

@@ -1,0 +1,1 @@
+"""Measuring models, with intervals, and setting them side by side."""

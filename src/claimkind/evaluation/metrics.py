@@ -1,0 +1,117 @@
+"""Metrics of a classifier on labelled sentences, with bootstrap intervals that resample groups."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from claimkind.labels import LABELS
+
+_CLASSES = len(LABELS)
+
+
+class Estimate(NamedTuple):
+    """A figure with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Counts of (truth, prediction): (3, 3) int64, both given as positions in `LABELS`."""
+    return np.bincount(truth * _CLASSES + predicted, minlength=_CLASSES**2).reshape(_CLASSES, _CLASSES)
+
+
+def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean F1 of the classes; a class that neither occurs nor is predicted counts 0."""
+    return float(scores_of(confusion_matrix(truth, predicted))["macro_f1"])
+
+
+def scores_of(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of confusion matrices.
+
+    Args:
+        confusion: (..., 3, 3) counts, rows are the truth.
+
+    Returns:
+        `accuracy`, `macro_f1`, and `precision_`, `recall_` and `f1_` of each label, each of shape (...). A ratio
+        without any case is 0, as in scikit-learn's `zero_division=0`.
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    precision, recall, f1 = _ratio(hits, predicted), _ratio(hits, true), _ratio(2 * hits, true + predicted)
+    scores = {"accuracy": _ratio(hits.sum(axis=-1), true.sum(axis=-1)), "macro_f1": f1.mean(axis=-1)}
+    for index, label in enumerate(LABELS):
+        scores[f"precision_{label}"] = precision[..., index]
+        scores[f"recall_{label}"] = recall[..., index]
+        scores[f"f1_{label}"] = f1[..., index]
+    return scores
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
+
+
+def estimate(
+    truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], *, samples: int, seed: int
+) -> dict[str, Estimate]:
+    """Scores of predictions with 95% percentile intervals of the cluster bootstrap.
+
+    Groups, not sentences, are drawn with replacement (Davison and Hinkley 1997, section 3.8): sentences of one document
+    are not independent, and intervals that take them to be so are too narrow.
+
+    Args:
+        truth: (n,) positions in `LABELS`.
+        probabilities: (n, 3).
+        groups: n names.
+        samples: number of bootstrap samples.
+        seed: of the samples.
+    """
+    _, members = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
+    counts = np.zeros((members.max() + 1, _CLASSES, _CLASSES))
+    np.add.at(counts, (members, truth, probabilities.argmax(axis=1)), 1)
+    drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
+    measured = scores_of(counts.sum(axis=0))
+    sampled = scores_of(np.tensordot(drawn, counts, axes=1))
+    return {
+        name: Estimate(float(measured[name]), *(float(bound) for bound in np.percentile(values, (2.5, 97.5))))
+        for name, values in sampled.items()
+    }
+
+
+def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of -log p(truth), in nats."""
+    return float(-np.log(np.clip(probabilities[np.arange(len(truth)), truth], 1e-15, 1)).mean())
+
+
+def brier_score(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean squared distance between probabilities and truth, summed over classes (Brier 1950): 0 to 2."""
+    return float(((probabilities - np.eye(_CLASSES)[truth]) ** 2).sum(axis=1).mean())
+
+
+class ReliabilityBin(NamedTuple):
+    """Predictions whose confidence lies in one bin."""
+
+    confidence: float
+    accuracy: float
+    size: int
+
+
+def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> list[ReliabilityBin]:
+    """Mean confidence and accuracy in equally wide bins of confidence; empty bins are left out."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        ReliabilityBin(float(confidence[index == b].mean()), float(hit[index == b].mean()), int((index == b).sum()))
+        for b in np.unique(index)
+    ]
+
+
+def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
+    """Mean gap between confidence and accuracy over the bins, weighted by their size (Guo et al. 2017)."""
+    filled = reliability(truth, probabilities, bins)
+    return sum(entry.size * abs(entry.confidence - entry.accuracy) for entry in filled) / len(truth)

@@ -1,0 +1,65 @@
+"""Pictures of how a model does; each function draws one figure."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import average_precision_score, precision_recall_curve
+
+from claimkind.evaluation.metrics import confusion_matrix, expected_calibration_error, reliability
+from claimkind.labels import LABELS
+
+# Colours that stay apart for colour-blind readers (Okabe and Ito 2008); line styles tell the same.
+COLOURS = {"factual": "#0072b2", "speculative": "#d55e00", "opinion": "#009e73"}
+_STYLES = {"factual": "-", "speculative": "--", "opinion": ":"}
+
+
+def plot_confusion(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
+    """Counts, shaded by the share of each true class."""
+    counts = confusion_matrix(truth, probabilities.argmax(axis=1))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        text = f"{count}\n{shares[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(LABELS)), LABELS)
+    axes.set_yticks(range(len(LABELS)), LABELS, rotation=90, va="center")
+    axes.set(xlabel="predicted", ylabel="labelled", title=title)
+    return figure
+
+
+def plot_reliability(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
+    """Accuracy against confidence: on the diagonal, 80% sure means right 80 times of 100."""
+    bins = reliability(truth, probabilities)
+    figure = Figure(figsize=(5, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], marker="o", color=COLOURS["factual"])
+    for b in bins:
+        axes.annotate(
+            f"n={b.size}", (b.confidence, b.accuracy), textcoords="offset points", xytext=(6, -10), fontsize=8
+        )
+    error = expected_calibration_error(truth, probabilities)
+    axes.set(
+        xlim=(0.3, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy", title=f"{title}, ECE {error:.3f}"
+    )
+    return figure
+
+
+def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
+    """Precision against recall of each class, as the threshold on its probability moves."""
+    figure = Figure(figsize=(5, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for index, label in enumerate(LABELS):
+        positive = truth == index
+        if not positive.any():
+            continue
+        precision, recall, _ = precision_recall_curve(positive, probabilities[:, index])
+        average = average_precision_score(positive, probabilities[:, index])
+        axes.plot(
+            recall, precision, _STYLES[label], color=COLOURS[label], label=f"{label}, average precision {average:.3f}"
+        )
+    axes.legend(loc="lower left", fontsize=9)
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision", title=title)
+    return figure

@@ -1,0 +1,71 @@
+"""Manifests: what a folder holds, with digests; written last, so that a half-written folder is never read as whole."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from claimkind.errors import ClaimkindError
+
+MANIFEST = "manifest.json"
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """First 16 hex digits of the sha256 of JSON content: equal content, equal fingerprint, whatever the key order."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` and the digest of every file now below `folder` to its manifest, in one atomic step."""
+    files = {
+        path.relative_to(folder).as_posix(): sha256_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    draft = folder / f".{MANIFEST}.part"
+    draft.write_text(json.dumps({**content, "files": files}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path, what: str, remedy: str) -> dict[str, Any]:
+    """Read a folder's manifest and check every file that it names.
+
+    Args:
+        folder: the folder to read.
+        what: what the folder should hold, for the error text ("a dataset", "a saved model").
+        remedy: what to do if it does not, an imperative.
+
+    Returns:
+        The manifest's content, `files` included.
+
+    Raises:
+        ClaimkindError: there is no manifest, it is not readable, a file is missing or its digest differs.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ClaimkindError(f"{folder} holds no {MANIFEST}, so it is not {what} or was left half-written: {remedy}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = dict(content["files"])
+    except (ValueError, KeyError, TypeError):
+        raise ClaimkindError(f"{path} is damaged, expected JSON with an entry `files`: {remedy}") from None
+    for name, digest in files.items():
+        _check_file(folder, name, digest, remedy)
+    return content
+
+
+def _check_file(folder: Path, name: str, digest: str, remedy: str) -> None:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ClaimkindError(f"{folder / MANIFEST} names {name}, a file outside its folder: {remedy}")
+    if not path.is_file():
+        raise ClaimkindError(f"{path} is missing though {MANIFEST} names it: {remedy}")
+    if sha256_file(path) != digest:
+        raise ClaimkindError(f"{path} is damaged, its sha256 is not the one in {MANIFEST}: {remedy}")

@@ -1,0 +1,93 @@
+"""The contract of a model family."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+
+from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS
+
+OnMetrics = Callable[[int, Mapping[str, float]], None]
+
+
+class Examples(NamedTuple):
+    """Texts and what is known of their class."""
+
+    texts: Sequence[str]
+    evidence: np.ndarray
+    """(n, 3): likelihood of what the source said under each class; one-hot where the class is known."""
+
+
+class Classifier(Protocol):
+    """What every family offers. The arguments of its `__init__` are its settings and are checked by their types."""
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        evidence: np.ndarray,
+        *,
+        weights: np.ndarray | None = None,
+        validation: Examples | None = None,
+        work_dir: Path | None = None,
+        on_metrics: OnMetrics | None = None,
+    ) -> Self:
+        """Fit from scratch, forgetting any earlier fit.
+
+        Args:
+            texts: n sentences.
+            evidence: (n, 3), in the order of `LABELS`.
+            weights: (n,) weights of the rows; 1 each if left out.
+            validation: decides when to stop, where the family can stop early.
+            work_dir: for checkpoints; training goes on from the newest one found there.
+            on_metrics: called with the step and the metrics while training goes on.
+
+        Returns:
+            self.
+        """
+        ...
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Probabilities of each text: (n, 3) float64 in the order of `LABELS`, rows sum to 1; n may be 0."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that `load` needs, as data that executes nothing."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; called after the digests of the folder were checked."""
+        ...
+
+
+def check_examples(texts: Sequence[str], evidence: np.ndarray) -> np.ndarray:
+    """Check what `fit` is given.
+
+    Returns:
+        The evidence as (n, 3) float64.
+
+    Raises:
+        ClaimkindError: there is no text, the shapes differ, or a row leaves no class possible.
+    """
+    evidence = np.asarray(evidence, dtype=np.float64)
+    if not len(texts):
+        raise ClaimkindError("found no training sentence, expected at least one of each class: check the dataset")
+    if evidence.shape != (len(texts), len(LABELS)):
+        raise ClaimkindError(
+            f"found evidence of shape {evidence.shape} for {len(texts)} texts, expected ({len(texts)}, {len(LABELS)})"
+        )
+    if (evidence < 0).any() or not (evidence.sum(axis=1) > 0).all():
+        raise ClaimkindError("found a row whose evidence rules out every class, expected a positive number: check it")
+    return evidence
+
+
+def check_fitted(fitted: object) -> None:
+    """Refuse to go on with a classifier that was not fitted.
+
+    Raises:
+        ClaimkindError: `fitted`, the learned part, is None.
+    """
+    if fitted is None:
+        raise ClaimkindError("the model has not been fitted, expected a fitted one: call fit or load first")

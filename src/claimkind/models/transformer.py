@@ -1,0 +1,287 @@
+"""The transformer family: an encoder with a classification head, fine-tuned by the Hugging Face `Trainer`."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from datasets import Dataset
+from tqdm import tqdm
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.utils import logging
+
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation.metrics import macro_f1
+from claimkind.labels import LABELS
+from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
+from claimkind.models.encoders import find_encoder
+
+_SETTINGS = "classifier.json"
+_PRECISIONS = ("auto", "bf16", "fp32")
+
+
+class TransformerClassifier:
+    """A fine-tuned encoder. Learns from evidence by the marginal likelihood of what each row's source said."""
+
+    def __init__(
+        self,
+        encoder: str,
+        revision: str | None = None,
+        sha256: str | None = None,
+        max_length: int = 256,
+        epochs: float = 8,
+        batch_size: int = 32,
+        learning_rate: float = 1e-4,
+        warmup: float = 0.1,
+        weight_decay: float = 0.01,
+        patience: int = 3,
+        precision: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        """Settings.
+
+        Args:
+            encoder: a name on the Hugging Face hub, or a local folder.
+            revision: commit on the hub.
+            sha256: digest that the encoder's `model.safetensors` must have.
+            max_length: longer sentences are cut to so many tokens.
+            epochs: at most; training stops early by `patience`.
+            batch_size: sentences a step.
+            learning_rate: highest rate; it rises linearly over `warmup` and falls linearly to 0.
+            warmup: share of the steps.
+            weight_decay: of AdamW.
+            patience: stop after so many epochs without a better macro F1 on validation.
+            precision: of training: `bf16`, `fp32`, or `auto`, bf16 where the GPU or the processor computes with it.
+            seed: of the head's initial weights, of dropout and of the order of batches.
+
+        Raises:
+            ClaimkindError: `precision` is none of the three.
+        """
+        if precision not in _PRECISIONS:
+            raise ClaimkindError(f"model.precision is {precision!r}, expected one of {', '.join(_PRECISIONS)}")
+        self.encoder = encoder
+        self.revision = revision
+        self.sha256 = sha256
+        self.max_length = max_length
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.precision = precision
+        self.seed = seed
+        self.model_: Any = None
+        self.tokenizer_: Any = None
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        evidence: np.ndarray,
+        *,
+        weights: np.ndarray | None = None,
+        validation: Examples | None = None,
+        work_dir: Path | None = None,
+        on_metrics: OnMetrics | None = None,
+    ) -> Self:
+        """Fine-tune; see `Classifier.fit`. With `validation`, the epoch with the best macro F1 is kept."""
+        evidence = check_examples(texts, evidence)
+        set_seed(self.seed)  # before the head gets its random weights
+        self._load_weights(find_encoder(self.encoder, self.revision, self.sha256), new_head=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(work_dir or scratch)
+            trainer = self._trainer(
+                self._encode(texts, evidence, weights),
+                self._encode(validation.texts, validation.evidence) if validation else None,
+                folder,
+                on_metrics,
+            )
+            trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
+        # The Trainer leaves autocast wrapped around the model: unwrapped, it predicts as a loaded one will.
+        self.model_ = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).cpu().float().eval()
+        return self
+
+    def _load_weights(self, folder: Path, *, new_head: bool) -> None:
+        """Load tokenizer and model; with `new_head`, a head of other labels gives way to a random one of ours."""
+        names = dict(enumerate(LABELS))
+        verbosity = logging.get_verbosity()
+        logging.set_verbosity_error()  # that an encoder comes without our head is no news
+        try:
+            self.tokenizer_ = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.model_ = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                num_labels=len(LABELS),
+                id2label=names,
+                label2id={label: index for index, label in names.items()},
+                ignore_mismatched_sizes=new_head,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+            )
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ClaimkindError(f"{folder} holds no encoder that transformers can load ({reason}): check it") from None
+        finally:
+            logging.set_verbosity(verbosity)
+
+    def _encode(self, texts: Sequence[str], evidence: np.ndarray, weights: np.ndarray | None = None) -> Dataset:
+        """Token ids, and as `labels` the evidence with the row's weight behind it."""
+        weights = np.ones(len(texts)) if weights is None else weights
+        return Dataset.from_dict(
+            {
+                "input_ids": self._tokenize(texts),
+                "labels": np.column_stack([evidence, weights]).astype(np.float32).tolist(),
+            }
+        )
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.tokenizer_(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
+        return ids
+
+    def _trainer(
+        self, train: Dataset, validation: Dataset | None, folder: Path, on_metrics: OnMetrics | None
+    ) -> Trainer:
+        callbacks: list[TrainerCallback] = [_MetricsCallback(on_metrics)] if on_metrics else []
+        if validation is not None:
+            callbacks.append(EarlyStoppingCallback(early_stopping_patience=self.patience))
+        return Trainer(
+            model=self.model_,
+            args=self._arguments(folder, evaluated=validation is not None),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=DataCollatorWithPadding(self.tokenizer_),
+            compute_loss_func=marginal_likelihood_loss,
+            compute_metrics=_validation_metrics,
+            callbacks=callbacks,
+        )
+
+    def _arguments(self, folder: Path, *, evaluated: bool) -> TrainingArguments:
+        return TrainingArguments(
+            output_dir=str(folder),
+            num_train_epochs=self.epochs,
+            per_device_train_batch_size=self.batch_size,
+            per_device_eval_batch_size=2 * self.batch_size,
+            learning_rate=self.learning_rate,
+            warmup_steps=self.warmup,
+            weight_decay=self.weight_decay,
+            eval_strategy="epoch" if evaluated else "no",
+            save_strategy="epoch",
+            save_total_limit=2,  # the best and the last: the one to keep and the one to resume from
+            load_best_model_at_end=evaluated,
+            metric_for_best_model="macro_f1" if evaluated else None,
+            greater_is_better=True if evaluated else None,
+            train_sampling_strategy="group_by_length",
+            logging_steps=10,
+            report_to="none",
+            use_cpu=not torch.cuda.is_available(),
+            bf16=computes_bf16(self.precision),
+            seed=self.seed,
+            dataloader_pin_memory=torch.cuda.is_available(),
+        )
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Probabilities; see `Classifier.predict_proba`. Computed in fp32, in batches of like length."""
+        check_fitted(self.model_)
+        probabilities = np.zeros((len(texts), len(LABELS)))
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = self.model_.to(device).eval()
+        ids = self._tokenize(texts) if len(texts) else []
+        with torch.inference_mode(), tqdm(total=len(texts), desc="predicting", delay=2, leave=False) as progress:
+            for rows in _batches_of_like_length(ids, 2 * self.batch_size):
+                batch = self.tokenizer_.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
+                logits = model(**batch.to(device)).logits
+                probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+                progress.update(len(rows))
+        return probabilities
+
+    def save(self, folder: Path) -> None:
+        """Save safetensors, tokenizer and settings; `AutoModelForSequenceClassification` reads the folder too."""
+        check_fitted(self.model_)
+        self.model_.save_pretrained(folder)
+        self.tokenizer_.save_pretrained(folder)
+        settings = {"encoder": self.encoder, "revision": self.revision, "max_length": self.max_length}
+        (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load from files alone.
+
+        Raises:
+            ClaimkindError: the folder holds no such model.
+        """
+        try:
+            settings: dict[str, Any] = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+            classifier = cls(**settings)
+        except (OSError, ValueError, TypeError):
+            raise ClaimkindError(f"{folder / _SETTINGS} is missing or damaged: train the model again") from None
+        classifier._load_weights(folder, new_head=False)
+        return classifier
+
+
+def computes_bf16(precision: str = "auto") -> bool:
+    """Whether to train in bf16: where it is asked for, or where the GPU or the processor has instructions for it."""
+    if precision != "auto":
+        return precision == "bf16"
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def marginal_likelihood_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    """Weighted mean of -log Σ_c p(c | x) · evidence[c]; cross-entropy where the evidence is one-hot.
+
+    Args:
+        outputs: with `logits`, (n, 3).
+        labels: (n, 4), the evidence and the row's weight.
+        num_items_in_batch: given by the `Trainer`, not used: batches are averaged.
+    """
+    evidence, weights = labels[:, : len(LABELS)].float(), labels[:, len(LABELS)].float()
+    log_probabilities = torch.log_softmax(outputs.logits.float(), dim=-1)
+    # log 0 is -inf, which logsumexp takes as "this class is ruled out".
+    log_likelihood = torch.logsumexp(log_probabilities + evidence.log(), dim=-1)
+    return -(weights * log_likelihood).sum() / weights.sum()
+
+
+def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+    return {"macro_f1": macro_f1(labels[:, : len(LABELS)].argmax(axis=1), logits.argmax(axis=1))}
+
+
+def _batches_of_like_length(ids: list[list[int]], size: int) -> Iterator[np.ndarray]:
+    order = np.argsort([-len(entry) for entry in ids], kind="stable")
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+class _MetricsCallback(TrainerCallback):
+    """Hands what the `Trainer` logs to `on_metrics`; its own MLflow callback logs 150 parameters that nobody set."""
+
+    def __init__(self, on_metrics: OnMetrics) -> None:
+        self.on_metrics = on_metrics
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        numbers = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
+        kept = {
+            name.replace("eval_", "validation_"): value
+            for name, value in numbers.items()
+            if not name.endswith(("runtime", "per_second", "flos"))
+        }
+        self.on_metrics(state.global_step, kept)

@@ -1,0 +1,1 @@
+"""Scoring documents and rows with a saved model."""

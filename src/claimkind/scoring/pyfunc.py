@@ -1,0 +1,31 @@
+"""The model as MLflow logs it: one pyfunc for every family, logged from this file ("models from code").
+
+Takes a column `text`, gives `label`, `confidence` and the probability of each label, a row for a row.
+"""
+
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+
+class SentenceModel(PythonModel):
+    """Labels sentences."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the classifier from the artifacts, after checking their digests."""
+        from claimkind import models  # shipped along with the model, importable only once it is loaded
+
+        self.classifier = models.load(context.artifacts["model"])
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Label the column `text`; see `claimkind.scoring.engine.label_texts`."""
+        from claimkind.scoring.engine import label_texts
+
+        return label_texts(self.classifier, model_input["text"].astype(str).tolist())
+
+
+mlflow.models.set_model(SentenceModel())

@@ -1,0 +1,69 @@
+"""The report: one self-contained HTML page on which every sentence shows its label."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+
+from claimkind.evaluation.plots import COLOURS
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+
+_MEANINGS = {
+    "factual": "presented as settled and checkable",
+    "speculative": "possible, predicted, alleged or asked",
+    "opinion": "a judgement, a feeling or advice of the writer",
+}
+
+
+def write_report(path: Path, scored: pd.DataFrame, title: str) -> None:
+    """Write the page.
+
+    Args:
+        path: the file, replaced if it exists.
+        scored: rows of the scoring engine; of documents or of single sentences.
+        title: the page's heading.
+    """
+    # Everything is escaped: a document must not be able to run anything in the reader's browser.
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
+    page = environment.get_template("report.html").render(
+        title=title,
+        legend=[{"label": label, "meaning": _MEANINGS[label], "colour": COLOURS[label]} for label in LABELS],
+        documents=[_describe(name, rows) for name, rows in _documents(scored, title)],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def _documents(scored: pd.DataFrame, title: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Documents in the order of the input; single sentences form one, each a paragraph of its own."""
+    if "document" not in scored or "paragraph" not in scored:
+        yield title, scored.assign(paragraph=range(len(scored)))
+        return
+    for name, rows in scored.groupby("document", sort=False):
+        yield str(name), rows
+
+
+def _describe(name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    shares = rows["label"].value_counts(normalize=True)
+    return {
+        "name": name,
+        "sentences": len(rows),
+        "shares": [{"label": label, "share": float(shares.get(label, 0.0))} for label in LABELS],
+        "paragraphs": [_sentences(part) for _, part in rows.groupby("paragraph", sort=False)],
+    }
+
+
+def _sentences(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": row["text"],
+            "label": row["label"],
+            "confidence": row["confidence"],
+            # From nearly white at one in three to full at certainty.
+            "shade": round(0.06 + 0.30 * max(0.0, (row["confidence"] - 1 / 3) * 1.5), 3),
+            "note": ", ".join(f"{name[2:]} {row[name]:.2f}" for name in PROBABILITY_COLUMNS),
+        }
+        for row in rows.to_dict("records")
+    ]

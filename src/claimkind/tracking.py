@@ -1,0 +1,240 @@
+"""Everything that goes to MLflow and comes back; no other module but the two that MLflow itself runs imports it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import yaml
+from filelock import FileLock
+from matplotlib.figure import Figure
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types.schema import ColSpec, Schema
+
+import claimkind
+from claimkind import models
+from claimkind.errors import ClaimkindError
+from claimkind.labels import PROBABILITY_COLUMNS
+from claimkind.manifest import fingerprint
+from claimkind.models.base import Classifier
+
+_PACKAGE = Path(claimkind.__file__).parent
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string", "text")]),
+    outputs=Schema(
+        [
+            ColSpec("string", "label"),
+            *(ColSpec("double", column) for column in ("confidence", *PROBABILITY_COLUMNS)),
+        ]
+    ),
+)
+_EXAMPLE = pd.DataFrame({"text": ["The vote is on Tuesday.", "The move may widen the war."]})
+# What a server or a Spark worker needs to run a saved model of any family.
+_REQUIREMENTS = (
+    "accelerate", "datasets", "hydra-core", "mlflow", "numpy", "pandas", "scikit-learn", "sentencex", "skops", "torch",
+    "transformers",
+)  # fmt: skip
+
+
+class Run:
+    """One MLflow run while it is open."""
+
+    def __init__(self, run: MlflowRun) -> None:
+        self.run_id: str = run.info.run_id
+        self.experiment_id: str = run.info.experiment_id
+        self.model_id: str | None = None
+
+    def log_config(self, config: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+        """Log the resolved configuration as a file, and the parameters by which runs are told apart as params."""
+        mlflow.log_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "config.yaml")
+        mlflow.log_params(dict(params))
+
+    def log_environment(self) -> None:
+        """Log the installed versions."""
+        installed = sorted(
+            {f"{package.metadata['Name']}=={package.version}" for package in metadata.distributions()}, key=str.lower
+        )
+        mlflow.log_text("\n".join([f"# Python {sys.version.split()[0]}", *installed]) + "\n", "environment.txt")
+
+    def log_dataset(self, rows: pd.DataFrame, name: str, source: Path, context: str) -> None:
+        """Log rows as an input of the run; MLflow keeps their schema, size and digest, not the rows."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about resolving a plain path: we know that it is a local file
+            inputs = mlflow.data.from_pandas(rows, source=str(source), targets="label", name=name)  # type: ignore[attr-defined]
+        mlflow.log_input(inputs, context=context)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics; those of a finished model are linked with it once it is logged."""
+        mlflow.log_metrics(dict(metrics), step=step, model_id=self.model_id)
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Log a picture."""
+        mlflow.log_figure(figure, name, save_kwargs={"dpi": 120})
+
+    def log_table(self, rows: pd.DataFrame, name: str) -> None:
+        """Log rows as a parquet file at `name`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(name).name
+            rows.to_parquet(path, index=False)
+            mlflow.log_artifact(str(path), str(Path(name).parent))
+
+    def log_model(self, classifier: Classifier) -> str:
+        """Log a fitted classifier as a pyfunc with our package shipped along; later metrics are linked with it.
+
+        Returns:
+            Its URI, `models:/m-…`.
+        """
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            models.save(classifier, Path(folder) / "model")
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(_PACKAGE / "scoring" / "pyfunc.py"),
+                artifacts={"model": str(Path(folder) / "model")},
+                code_paths=[str(_PACKAGE)],
+                signature=_SIGNATURE,
+                input_example=_EXAMPLE,
+                pip_requirements=[f"{name}=={metadata.version(name)}" for name in _REQUIREMENTS],
+                metadata={"family": models.family_of(classifier)},
+            )
+        self.model_id = info.model_id
+        mlflow.set_tags({"family": models.family_of(classifier), "model_uri": info.model_uri})
+        return str(info.model_uri)
+
+
+@contextlib.contextmanager
+def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_id: str | None = None) -> Iterator[Run]:
+    """Open a run, or an earlier one again by its id; however the block is left, the run is not left RUNNING.
+
+    A run ends FINISHED, FAILED by an exception, or KILLED by Ctrl-C or SIGTERM.
+    """
+    prepare_store(experiment_name)
+    run = mlflow.start_run(
+        run_id=run_id,
+        run_name=None if run_id else run_name,
+        tags={**tags, "git_commit": git_commit(), "command": " ".join(sys.argv)},
+        log_system_metrics=False,
+    )
+    with _sigterm_raises():
+        try:
+            yield Run(run)
+            mlflow.end_run("FINISHED")
+        except (SystemExit, KeyboardInterrupt):
+            mlflow.end_run("KILLED")
+            raise
+        except BaseException:
+            mlflow.end_run("FAILED")
+            raise
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    def stop(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def prepare_store(experiment_name: str) -> None:
+    """Make the tracking store and the experiment where they do not exist.
+
+    Under a lock: MLflow creates the tables of a fresh database without one, and of several processes that start
+    together all but one would crash.
+
+    Raises:
+        ClaimkindError: the store does not answer.
+    """
+    store = fingerprint({"store": mlflow.get_tracking_uri()})
+    lock = Path(tempfile.gettempdir()) / f"claimkind-{os.getuid()}-{store}.lock"
+    with FileLock(lock):
+        try:
+            mlflow.set_experiment(experiment_name)
+        except MlflowException as error:
+            reason = str(error).splitlines()[0]
+            raise ClaimkindError(
+                f"the MLflow store {mlflow.get_tracking_uri()} does not answer ({reason}): check MLFLOW_TRACKING_URI"
+            ) from None
+
+
+def git_commit() -> str:
+    """The commit of the working folder, marked where files differ from it; `unknown` outside a repository."""
+    answer = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() or "unknown"
+
+
+def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
+    """Finished runs of an experiment, newest first, as MLflow's table of runs.
+
+    Raises:
+        ClaimkindError: there is no such experiment.
+    """
+    prepare_store(experiment_name)
+    runs = mlflow.search_runs(
+        experiment_names=[experiment_name],
+        filter_string=f"attributes.status = 'FINISHED' and {filter_string}",
+        order_by=["attributes.start_time DESC"],
+    )
+    return pd.DataFrame(runs)
+
+
+def register(run_id: str, name: str, alias: str) -> int:
+    """Register the model that a run logged under a name, and let an alias point at it.
+
+    Returns:
+        The version.
+    """
+    model_uri = mlflow.get_run(run_id).data.tags["model_uri"]
+    version = mlflow.register_model(model_uri, name, tags={"run_id": run_id}).version
+    mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+    return int(version)
+
+
+def fetch_model(model_uri: str) -> Classifier:
+    """Load a model of ours from MLflow or from a local folder, without running any code that came with it.
+
+    Args:
+        model_uri: `models:/name@alias`, `models:/name/version`, `models:/m-…`, `runs:/…`, or a folder.
+
+    Raises:
+        ClaimkindError: there is no such model, or it is none of ours.
+    """
+    return models.load(fetch_folder(model_uri))
+
+
+def fetch_folder(model_uri: str) -> Path:
+    """The local folder of a saved model, fetched where it is not local; for its URI see `fetch_model`."""
+    folder = Path(model_uri) if Path(model_uri).is_dir() else _download(model_uri)
+    inner = folder / "artifacts" / "model"
+    return inner if inner.is_dir() else folder
+
+
+def _download(model_uri: str) -> Path:
+    prepare_store("claimkind")
+    try:
+        return Path(mlflow.artifacts.download_artifacts(model_uri))
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ClaimkindError(
+            f"model_uri={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): "
+            "train one with scripts/train.py, or give models:/<name>@<alias>, models:/<id> or a folder"
+        ) from None

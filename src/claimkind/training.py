@@ -1,0 +1,162 @@
+"""Training: dataset -> model -> saved model -> evaluation, all of it in one MLflow run."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+
+from claimkind import tracking
+from claimkind.config import TrainConfig, build
+from claimkind.dataset.build import BuiltDataset, load_dataset
+from claimkind.dataset.rows import evidence_of
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation import plots
+from claimkind.evaluation.metrics import (
+    Estimate,
+    brier_score,
+    estimate,
+    expected_calibration_error,
+    log_loss,
+)
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.manifest import fingerprint
+from claimkind.models.base import Classifier, Examples
+
+_EVALUATED = ("validation", "test")
+
+
+class TrainedRun(NamedTuple):
+    """What training leaves behind."""
+
+    run_id: str
+    model_uri: str
+    test: dict[str, Estimate]
+
+
+def run(config: TrainConfig) -> TrainedRun:
+    """Train the model that a configuration describes, save it, evaluate it; see `configs/train.yaml`.
+
+    Raises:
+        ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
+    """
+    dataset = load_dataset(config.data_dir, config.dataset.name)
+    settings = _settings(config)
+    classifier: Classifier = build(settings, "model", "claimkind.models")
+    work_dir = _work_dir(config, settings, dataset)
+    name = config.run_name or _run_name(settings, config)
+    with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
+        _log_inputs(tracked, config, settings, dataset)
+        _fit(classifier, dataset, work_dir, tracked)
+        model_uri = tracked.log_model(classifier)
+        scores = {split: _evaluate(classifier, dataset, split, config, tracked) for split in _EVALUATED}
+    shutil.rmtree(work_dir)
+    print(f"run {name} ({tracked.run_id}), model {model_uri}: test macro F1 {scores['test']['macro_f1']}")  # noqa: T201
+    return TrainedRun(tracked.run_id, model_uri, scores["test"])
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    """The model's settings; with `init_from`, its encoder is the saved model's folder."""
+    settings = dict(config.model)
+    if config.init_from is None:
+        return settings
+    if "encoder" not in settings:
+        raise ClaimkindError("init_from needs a model with an encoder, expected model=minilm or another transformer")
+    folder = tracking.fetch_folder(config.init_from)
+    return {**settings, "encoder": str(folder), "revision": None, "sha256": None}
+
+
+def _run_name(settings: Mapping[str, Any], config: TrainConfig) -> str:
+    family = str(settings["_target_"]).split(".")[-2]
+    encoder = str(settings.get("encoder", "")).rstrip("/").rpartition("/")[2]
+    return "-".join(part for part in (family, encoder, config.dataset.name, f"seed{config.seed}") if part)
+
+
+def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> Path:
+    """The folder of checkpoints: the same for the same configuration and data, so that training can go on in it."""
+    key = fingerprint({"model": dict(settings), "dataset": dataset.fingerprint, "experiment": config.experiment_name})
+    work_dir = Path(config.data_dir) / "checkpoints" / key
+    if config.resume and not (work_dir / "run_id").is_file():
+        raise ClaimkindError(f"resume=true, but {work_dir} holds no unfinished training like this: leave it out")
+    if not config.resume:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    return work_dir
+
+
+def _resumed_run(work_dir: Path) -> str | None:
+    path = work_dir / "run_id"
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _tags(dataset: BuiltDataset) -> dict[str, str]:
+    return {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
+
+
+def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> None:
+    params = {f"model.{name}": value for name, value in settings.items()}
+    params |= {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint, "seed": config.seed}
+    tracked.log_config({**asdict(config), "model": dict(settings)}, params)
+    tracked.log_environment()
+    for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
+        rows = _with_names(dataset.splits[split])[["id", "text", "label"]]
+        tracked.log_dataset(rows, f"{dataset.name}-{split}", dataset.folder / f"{split}.parquet", context)
+
+
+def _with_names(rows: Dataset) -> pd.DataFrame:
+    """Rows with the names of labels instead of their positions."""
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame.assign(label=frame["label"].map(dict(enumerate(LABELS))))
+
+
+def _fit(classifier: Classifier, dataset: BuiltDataset, work_dir: Path, tracked: tracking.Run) -> None:
+    train, validation = dataset.splits["train"], dataset.splits["validation"]
+    classifier.fit(
+        train["text"][:],
+        evidence_of(train),
+        validation=Examples(validation["text"][:], evidence_of(validation)),
+        work_dir=work_dir,
+        on_metrics=lambda step, metrics: tracked.log_metrics(
+            {f"training/{name}": value for name, value in metrics.items()}, step
+        ),
+    )
+
+
+def _evaluate(
+    classifier: Classifier, dataset: BuiltDataset, split: str, config: TrainConfig, tracked: tracking.Run
+) -> dict[str, Estimate]:
+    rows = dataset.splits[split]
+    truth, probabilities = np.asarray(rows["label"]), classifier.predict_proba(rows["text"][:])
+    scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
+    tracked.log_metrics(_metrics(scores, split) | _calibration(truth, probabilities, split))
+    predictions = _with_names(rows)[["id", "group", "source", "genre", "label"]].assign(
+        **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
+    )
+    tracked.log_table(predictions, f"predictions/{split}.parquet")
+    title = f"{dataset.name} {split}, n = {len(rows)}"
+    tracked.log_figure(plots.plot_confusion(truth, probabilities, title), f"plots/{split}_confusion.png")
+    tracked.log_figure(plots.plot_reliability(truth, probabilities, title), f"plots/{split}_reliability.png")
+    tracked.log_figure(plots.plot_precision_recall(truth, probabilities, title), f"plots/{split}_precision_recall.png")
+    return scores
+
+
+def _metrics(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
+    metrics = {}
+    for name, score in scores.items():
+        metrics[f"{split}_{name}"] = score.value
+        metrics[f"{split}_{name}_low"] = score.low
+        metrics[f"{split}_{name}_high"] = score.high
+    return metrics
+
+
+def _calibration(truth: np.ndarray, probabilities: np.ndarray, split: str) -> dict[str, float]:
+    return {
+        f"{split}_log_loss": log_loss(truth, probabilities),
+        f"{split}_brier_score": brier_score(truth, probabilities),
+        f"{split}_expected_calibration_error": expected_calibration_error(truth, probabilities),
+    }
