@@ -32,14 +32,19 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
         A function without arguments that reads `sys.argv`. It exits with code 2 on bad input, 130 on Ctrl-C.
     """
     register_schemas()
+    raised: list[ClaimkindError] = []
 
     def checked(config: DictConfig) -> T | None:
         try:
             return run(to_schema(config, SCHEMAS[config_name]))
         except ClaimkindError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
+                # Raised, so that Hydra marks the job as failed; it goes on with the others.
                 print(f"error in job {HydraConfig.get().job.num}: {error}", file=sys.stderr)
-            raise
+                raise
+            # Kept, not raised: Hydra would print lines of its own around it.
+            raised.append(error)
+            return None
 
     hydra_main = hydra.main(version_base=None, config_path=str(config_dir), config_name=config_name)(checked)
 
@@ -48,6 +53,8 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         try:
             hydra_main()
+            for error in raised:
+                raise error
         except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
             print(f"error: {sentence_of(error, config_name)}", file=sys.stderr)
             sys.exit(2)

@@ -8,13 +8,19 @@ are checked against the signature of the class that they build, which makes that
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from claimkind.errors import ClaimkindError
 
@@ -111,9 +117,10 @@ def to_schema(config: DictConfig, schema: type[T]) -> T:
     return checked
 
 
-def _without_hydra(config: DictConfig) -> DictConfig:
-    plain = OmegaConf.create({key: node for key, node in config.items_ex(resolve=False) if key != "hydra"})
-    OmegaConf.resolve(plain)
+def _without_hydra(config: DictConfig) -> dict[str, Any]:
+    # Plain values: nodes would bring their own types along, and with them the keys that were slipped in.
+    visible = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    plain: Any = OmegaConf.to_container(visible, resolve=True)
     return plain
 
 
@@ -136,7 +143,8 @@ def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
     try:
         factory = hydra.utils.get_class(target)
     except (ImportError, ValueError) as error:
-        raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({error}): correct it") from None
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({reason}): correct it") from None
     arguments = {name: value for name, value in settings.items() if name != "_target_"}
     schema = signature_schema(factory)
     try:
@@ -167,24 +175,21 @@ def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = ""
     first_line = str(error).split("\n", maxsplit=1)[0].rstrip(".")
     if isinstance(error, MissingMandatoryValue):
         return f"{key or first_line} has no value, expected one: give it on the command line as {key}=…"
-    if isinstance(error, ConfigKeyError):
-        owner = error.object_type if isinstance(error.object_type, type) else schema
-        return f"{key} is no setting; {nearest(str(error.key), field_names(owner))}"
+    if isinstance(error, ConfigKeyError | ConfigAttributeError):
+        beside = error.parent_node if isinstance(error.parent_node, DictConfig) else field_names(schema)
+        return f"{key} is no setting; {nearest(str(error.key), map(str, beside))}"
     if isinstance(error, ValidationError):
-        return f"{key} has a wrong value: {first_line}; correct its type"
+        return f"{key} has a wrong value: {first_line[0].lower()}{first_line[1:]}; correct its type"
     return f"{key or 'the configuration'} does not resolve: {first_line}; correct it"
 
 
-def field_names(schema: Any) -> list[str]:
+def field_names(schema: type | None) -> list[str]:
     """Names of the fields of a schema; none of what is no dataclass."""
-    try:
-        return [entry.name for entry in fields(schema)]
-    except TypeError:
-        return []
+    return [entry.name for entry in fields(schema)] if schema and is_dataclass(schema) else []
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The names nearest to a misspelt one, as the second half of a sentence."""
-    known = sorted(valid)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    known = sorted(entry for entry in valid if not entry.startswith("_"))
+    close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(known)}"

@@ -44,9 +44,9 @@ def run(config: TrainConfig) -> TrainedRun:
     Raises:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
-    dataset = load_dataset(config.data_dir, config.dataset.name)
     settings = _settings(config)
     classifier: Classifier = build(settings, "model", "claimkind.models")
+    dataset = load_dataset(config.data_dir, config.dataset.name)
     work_dir = _work_dir(config, settings, dataset)
     name = config.run_name or _run_name(settings, config)
     with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:

@@ -1,5 +1,6 @@
 """The transformer family: an encoder with a classification head, fine-tuned by the Hugging Face `Trainer`."""
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,19 @@ from claimkind.models.encoders import find_encoder
 
 _SETTINGS = "classifier.json"
 _PRECISIONS = ("auto", "bf16", "fp32")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's notes on each file that it reads or writes, or that an encoder comes without our head."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
 
 
 class TransformerClassifier:
@@ -89,6 +103,7 @@ class TransformerClassifier:
         self.model_: Any = None
         self.tokenizer_: Any = None
 
+    @_quiet()
     def fit(
         self,
         texts: Sequence[str],
@@ -116,11 +131,10 @@ class TransformerClassifier:
         self.model_ = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).cpu().float().eval()
         return self
 
+    @_quiet()
     def _load_weights(self, folder: Path, *, new_head: bool) -> None:
         """Load tokenizer and model; with `new_head`, a head of other labels gives way to a random one of ours."""
         names = dict(enumerate(LABELS))
-        verbosity = logging.get_verbosity()
-        logging.set_verbosity_error()  # that an encoder comes without our head is no news
         try:
             self.tokenizer_ = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self.model_ = AutoModelForSequenceClassification.from_pretrained(
@@ -136,8 +150,6 @@ class TransformerClassifier:
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ClaimkindError(f"{folder} holds no encoder that transformers can load ({reason}): check it") from None
-        finally:
-            logging.set_verbosity(verbosity)
 
     def _encode(self, texts: Sequence[str], evidence: np.ndarray, weights: np.ndarray | None = None) -> Dataset:
         """Token ids, and as `labels` the evidence with the row's weight behind it."""
@@ -150,7 +162,8 @@ class TransformerClassifier:
         )
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.tokenizer_(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
+        longest = min(self.max_length, self.tokenizer_.model_max_length)  # no encoder has more positions
+        ids: list[list[int]] = self.tokenizer_(list(texts), truncation=True, max_length=longest)["input_ids"]
         return ids
 
     def _trainer(
@@ -209,6 +222,7 @@ class TransformerClassifier:
                 progress.update(len(rows))
         return probabilities
 
+    @_quiet()
     def save(self, folder: Path) -> None:
         """Save safetensors, tokenizer and settings; `AutoModelForSequenceClassification` reads the folder too."""
         check_fitted(self.model_)

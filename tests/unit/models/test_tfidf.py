@@ -1,0 +1,39 @@
+import pytest
+import skops.io
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from claimkind.errors import ClaimkindError
+from claimkind.labels import one_hot
+from claimkind.models.tfidf import TfidfClassifier
+
+TEXTS = ["Rain fell.", "Rain might fall.", "Rain is sadly dull."]
+EVIDENCE = one_hot(["factual", "speculative", "opinion"])
+
+
+def test_a_file_that_needs_other_types_is_not_loaded(tmp_path):
+    # The danger of formats that name functions: a model that brings its own.
+    skops.io.dump(Pipeline([("features", FunctionTransformer(print))]), tmp_path / "pipeline.skops")
+    with pytest.raises(ClaimkindError, match="does not load"):
+        TfidfClassifier.load(tmp_path)
+
+
+def test_quotation_marks_are_features():
+    texts, evidence = [*TEXTS, "He called it “rain”."], [*EVIDENCE, EVIDENCE[0]]
+    fitted = TfidfClassifier(min_df=1).fit(texts, evidence)
+    assert "“" in fitted.pipeline_["features"].transformer_list[0][1].vocabulary_
+
+
+def test_a_class_that_no_row_has_gets_probability_zero():
+    fitted = TfidfClassifier(min_df=1).fit(TEXTS[:2], EVIDENCE[:2])
+    assert fitted.predict_proba(TEXTS)[:, 2].tolist() == [0, 0, 0]
+
+
+def test_one_class_alone_is_refused():
+    with pytest.raises(ClaimkindError, match="are all of one class, expected two at least"):
+        TfidfClassifier(min_df=1).fit(TEXTS[:2], one_hot(["opinion", "opinion"]))
+
+
+def test_sentences_without_features_are_refused():
+    with pytest.raises(ClaimkindError, match=r"give no features .*: lower model\.min_df"):
+        TfidfClassifier(min_df=5).fit(TEXTS, EVIDENCE)

@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from claimkind import models
+from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS, one_hot
+from claimkind.models.encoders import find_encoder
+from claimkind.models.transformer import TransformerClassifier, marginal_likelihood_loss
+
+TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
+NAMES = ["factual", "speculative", "opinion", "factual"]
+
+
+class Output:
+    def __init__(self, logits):
+        self.logits = logits
+
+
+def test_the_loss_is_cross_entropy_where_the_class_is_known():
+    logits = torch.tensor([[0.2, 1.0, -0.5], [1.5, 0.1, 0.3]])
+    labels = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0]])
+    expected = torch.nn.functional.cross_entropy(logits, torch.tensor([1, 2]))
+    assert marginal_likelihood_loss(Output(logits), labels).item() == pytest.approx(expected.item())
+
+
+def test_the_loss_is_the_marginal_likelihood_of_the_evidence():
+    logits = torch.tensor([[0.2, 1.0, -0.5]], requires_grad=True)
+    p = torch.softmax(logits, -1)[0]
+    loss = marginal_likelihood_loss(Output(logits), torch.tensor([[0.64, 0.18, 0.0, 1.0]]))
+    assert loss.item() == pytest.approx(-torch.log(0.64 * p[0] + 0.18 * p[1]).item())
+    loss.backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_evidence_that_says_nothing_gives_no_gradient():
+    logits = torch.tensor([[0.2, 1.0, -0.5]], requires_grad=True)
+    marginal_likelihood_loss(Output(logits), torch.tensor([[1.0, 1.0, 1.0, 1.0]])).backward()
+    np.testing.assert_allclose(logits.grad.numpy(), 0, atol=1e-7)
+
+
+def test_weights_average_the_rows():
+    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    labels = torch.tensor([[1.0, 0.0, 0.0, 3.0], [1.0, 0.0, 0.0, 1.0]])
+    each = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 0]), reduction="none")
+    expected = (3 * each[0] + each[1]) / 4
+    assert marginal_likelihood_loss(Output(logits), labels).item() == pytest.approx(expected.item())
+
+
+@pytest.fixture(scope="module")
+def fitted(tiny_encoder):
+    return TransformerClassifier(encoder=str(tiny_encoder), epochs=1, batch_size=2).fit(TEXTS, one_hot(NAMES))
+
+
+def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
+    models.save(fitted, tmp_path / "model")
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    with torch.inference_mode():
+        logits = plain(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
+    assert plain.config.id2label == dict(enumerate(LABELS))
+    np.testing.assert_allclose(torch.softmax(logits, -1).numpy(), fitted.predict_proba(TEXTS), atol=1e-5)
+
+
+def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
+    # Stopped after one epoch of two, and resumed, it reaches the weights of an uninterrupted training.
+    def classifier(**changes):
+        settings = {"epochs": 2, "batch_size": 2, "precision": "fp32", "warmup": 0.0}
+        return TransformerClassifier(encoder=str(tiny_encoder), **{**settings, **changes})
+
+    whole = classifier().fit(TEXTS, one_hot(NAMES), work_dir=tmp_path / "whole")
+    steps = sorted((tmp_path / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    (tmp_path / "resumed").mkdir()
+    steps[0].rename(tmp_path / "resumed" / steps[0].name)
+    seen = []
+    resumed = classifier().fit(
+        TEXTS, one_hot(NAMES), work_dir=tmp_path / "resumed", on_metrics=lambda step, _: seen.append(step)
+    )
+    first = json.loads((tmp_path / "resumed" / steps[0].name / "trainer_state.json").read_text())["global_step"]
+    assert min(seen) > first
+    np.testing.assert_allclose(resumed.predict_proba(TEXTS), whole.predict_proba(TEXTS), atol=1e-6)
+
+
+def test_an_encoder_that_does_not_exist_is_named():
+    with pytest.raises(ClaimkindError, match=r"'no/such-encoder' is no local folder and could not be fetched"):
+        find_encoder("no/such-encoder")
+
+
+def test_an_encoder_without_safetensors_is_refused(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(ClaimkindError, match=r"has no \*\.safetensors .* no pickle is ever read"):
+        find_encoder(str(tmp_path))
+
+
+def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
+    with pytest.raises(ClaimkindError, match=r"has another sha256 than model\.sha256"):
+        find_encoder(str(tiny_encoder), sha256="0" * 64)

@@ -1,0 +1,110 @@
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from claimkind.config import SCHEMAS, build, register_schemas, to_schema
+from claimkind.errors import ClaimkindError
+from claimkind.models.transformer import TransformerClassifier
+from tests.conftest import ROOT, run_script
+
+CONFIGS = ROOT / "configs"
+FILES = sorted(path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml"))
+# The script that a group's files are composed into, and the values that its schema demands.
+SCRIPT_OF_GROUP = {"model": "train", "experiment": "train", "dataset": "build_dataset", "runtime": "train"}
+DEMANDED = {"score": ["input=x", "output=y"]}
+PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset"}
+
+
+def composed(name: str, *overrides: str):
+    register_schemas()
+    with initialize_config_dir(str(CONFIGS), version_base=None):
+        return compose(name, [*overrides, *DEMANDED.get(name, [])])
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_yaml_file_composes_and_builds(file):
+    group, _, name = file.rpartition("/")
+    if group == "source":
+        script, overrides = "build_dataset", [f"+source@dataset.sources.added={name}"]
+    elif group:
+        script, overrides = SCRIPT_OF_GROUP[group], [f"{'+' if group == 'experiment' else ''}{group}={name}"]
+    else:
+        script, overrides = name, []
+    config = to_schema(composed(script, *overrides), SCHEMAS[script])
+    for key, source in getattr(getattr(config, "dataset", None), "sources", {}).items():
+        build(source, key, PACKAGES["source"])
+    if script == "train":
+        build(config.model, "model", PACKAGES["model"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
+        (["dataset=embeded"], "dataset=embeded does not exist; did you mean embedded?"),
+        (["sead=1"], "sead is no setting; did you mean seed?"),
+        (["+sead=1"], "sead is no setting; did you mean seed?"),
+        (["+dataset.nam=x"], "dataset.nam is no setting; did you mean name?"),
+        (["seed=abc"], "seed has a wrong value: value 'abc' of type 'str' could not be converted to Integer"),
+        (["model.epochss=3"], "model.epochss is no setting; did you mean epochs?"),
+        (["+model.epochss=3"], "model.epochss is no setting; did you mean epochs?"),
+        (["model.epochs=many"], "model.epochs has a wrong value: value 'many' of type 'str' could not be converted"),
+        (["model.precision=fp8"], "model.precision is 'fp8', expected one of auto, bf16, fp32"),
+        (["model._target_=os.system"], "model._target_ is 'os.system', expected a class in claimkind.models"),
+        (["seed"], "the argument 'seed' cannot be read, expected key=value"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence_that_names_the_key(arguments, sentence, capsys, monkeypatch, tmp_path):
+    from claimkind.command import command
+    from claimkind.training import run
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as left:
+        command("train", run, CONFIGS)()
+    error = capsys.readouterr().err.strip()
+    assert left.value.code == 2
+    assert error.startswith(f"error: {sentence}")
+    assert "\n" not in error
+
+
+def test_a_script_fails_with_a_sentence_and_no_traceback(tmp_path):
+    done = run_script("score", "input=missing.txt", "output=out.parquet", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: input=missing.txt does not exist, expected a file or a folder: check the path"
+
+
+def test_a_mandatory_value_that_is_missing_is_named(tmp_path):
+    done = run_script("score", "output=out.parquet", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: input has no value, expected one: give it on the command line as input=…"
+
+
+def test_a_multirun_goes_on_after_a_job_that_fails(in_workspace):
+    done = run_script("train", "-m", "model=tfidf", "model.C=x,1", "dataset.name=tiny", cwd=in_workspace)
+    assert "error in job 0: model.C has a wrong value" in done.stderr
+    assert "run tfidf-tiny-seed0" in done.stdout
+    assert done.returncode == 2
+
+
+def test_the_schema_is_checked_again_behind_hydra():
+    config = composed("train")
+    OmegaConf.set_struct(config, False)
+    OmegaConf.update(config, "sead", 1, force_add=True)
+    with pytest.raises(ClaimkindError, match="sead is no setting"):
+        to_schema(config, SCHEMAS["train"])
+
+
+@pytest.mark.parametrize("file", [name for name in FILES if name.startswith("model/")])
+def test_model_files_give_the_seed_of_the_run(file):
+    config = to_schema(composed("train", f"model={Path(file).name}", "seed=7"), SCHEMAS["train"])
+    assert config.model["seed"] == 7
+
+
+def test_every_setting_of_the_default_model_is_documented():
+    documented = inspect.getdoc(TransformerClassifier.__init__)
+    missing = [name for name in inspect.signature(TransformerClassifier).parameters if f"{name}:" not in documented]
+    assert missing == []
