@@ -119,7 +119,7 @@ def to_schema(config: DictConfig, schema: type[T]) -> T:
 
 def _without_hydra(config: DictConfig) -> dict[str, Any]:
     # Plain values: nodes would bring their own types along, and with them the keys that were slipped in.
-    visible = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    visible = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     plain: Any = OmegaConf.to_container(visible, resolve=True)
     return plain
 

@@ -164,7 +164,7 @@ def prepare_store(experiment_name: str) -> None:
     with FileLock(lock):
         try:
             mlflow.set_experiment(experiment_name)
-        except MlflowException as error:
+        except (MlflowException, OSError) as error:
             reason = str(error).splitlines()[0]
             raise ClaimkindError(
                 f"the MLflow store {mlflow.get_tracking_uri()} does not answer ({reason}): check MLFLOW_TRACKING_URI"

@@ -8,6 +8,22 @@ from typing import Any, NamedTuple
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 
+# The rules of seeds/GUIDE.md by the codes of seeds/README.md, each with the labels to which it can lead.
+_FACTUAL, _SPECULATIVE, _OPINION = ((label,) for label in LABELS)
+RULES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("1a-fact", "1a-opinion"), _FACTUAL),
+    **dict.fromkeys(("1b-hedge", "1b-claim", "1b-pledge", "1c-claim"), _SPECULATIVE),
+    **dict.fromkeys(("1c-value", "1d"), _OPINION),
+    "1e": LABELS,
+    **dict.fromkeys(("2-evaluation", "2-advice", "2-stance", "2-rhetorical", "2-conclusion"), _OPINION),
+    **dict.fromkeys(("3-modal", "3-belief", "3-forecast", "3-plan", "3-condition", "3-alleged"), _SPECULATIVE),
+    **dict.fromkeys(("3-question", "3-unknown"), _SPECULATIVE),
+    **dict.fromkeys(("2n-duty", "3n-calendar", "3n-ability", "3n-habit", "3n-approximation", "3n-finding"), _FACTUAL),
+    **dict.fromkeys(("4-event", "4-definition", "4-experience", "4-stage"), _FACTUAL),
+    "m-equal": (*_SPECULATIVE, *_OPINION),
+    "m-side": LABELS,
+}
+
 
 class Annotation(NamedTuple):
     """What the passes said of one sentence, and where that stands."""
@@ -62,7 +78,7 @@ def to_annotation(place: str, row: dict[str, Any], *required: str) -> Annotation
     """Check one row of a label file.
 
     Raises:
-        ClaimkindError: a required field is missing or a label is unknown.
+        ClaimkindError: a required field is missing, a label is unknown, or the rule does not lead to the label.
     """
     missing = [field for field in (*required, "label", "sha") if field not in row]
     if missing:
@@ -71,4 +87,9 @@ def to_annotation(place: str, row: dict[str, Any], *required: str) -> Annotation
     for label in (row["label"], *votes):
         if label not in LABELS:
             raise ClaimkindError(f"{place}: found the label {label!r}, expected one of {', '.join(LABELS)}")
-    return Annotation(row["label"], votes, row.get("rule"), row["sha"], place)
+    rule = row.get("rule")
+    if rule is not None and row["label"] not in RULES.get(rule, ()):
+        raise ClaimkindError(
+            f"{place}: the rule {rule!r} does not lead to {row['label']}, expected a rule of seeds/README.md that does"
+        )
+    return Annotation(row["label"], votes, rule, row["sha"], place)

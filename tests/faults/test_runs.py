@@ -1,0 +1,93 @@
+"""However a training ends, its run says so, and what was done can go on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import mlflow
+import pytest
+
+from claimkind import tracking
+from tests.conftest import ROOT, run_script
+
+START = """
+import os, sys, time
+from claimkind import tracking
+with tracking.start_run("faults", sys.argv[1], {}) as run:
+    print(run.run_id, flush=True)
+    time.sleep(60)
+"""
+
+
+def status(run_id):
+    return mlflow.get_run(run_id).info.status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_as_killed(number, in_workspace):
+    process = subprocess.Popen([sys.executable, "-c", START, "signal"], stdout=subprocess.PIPE, text=True)
+    run_id = process.stdout.readline().strip()
+    process.send_signal(number)
+    process.wait(timeout=30)
+    assert process.returncode != 0
+    assert status(run_id) == "KILLED"
+
+
+def test_an_exception_ends_a_run_as_failed(in_workspace):
+    with pytest.raises(ZeroDivisionError), tracking.start_run("faults", "exception", {}) as run:
+        run.log_metrics({"a": 1 / 0})
+    assert status(run.run_id) == "FAILED"
+    assert mlflow.active_run() is None
+
+
+def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
+    # MLflow makes the tables of a fresh database without a lock; ours is around it.
+    code = "import sys; from claimkind import tracking\nwith tracking.start_run('e', sys.argv[1], {}): pass"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(index)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for index in range(3)
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], errors
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_with_resume_in_the_same_run(in_workspace, tiny_encoder):
+    arguments = [
+        "dataset.name=tiny", "model=minilm", f"model.encoder={tiny_encoder}", "model.sha256=null",
+        "model.revision=null", "model.epochs=200", "model.patience=200", "experiment_name=resume",
+    ]  # fmt: skip
+    script = str(ROOT / "scripts" / "train.py")
+    process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    checkpoints = in_workspace / "data" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("*/checkpoint-*/trainer_state.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    (killed,) = [path.read_text() for path in checkpoints.glob("*/run_id")]
+    run_script("train", *arguments, "resume=true", cwd=in_workspace, check=True)
+    assert status(killed) == "FINISHED"
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_nothing_to_resume_is_said(in_workspace):
+    done = run_script("train", "dataset.name=tiny", "model=tfidf", "resume=true", cwd=in_workspace)
+    assert done.returncode == 2
+    assert "holds no unfinished training like this" in done.stderr
+
+
+def test_a_store_that_does_not_answer_is_one_sentence(in_workspace):
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:////proc/none/mlflow.db"}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "train.py"), "dataset.name=tiny", "model=tfidf"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "error: the MLflow store sqlite:////proc/none/mlflow.db does not answer" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,120 @@
+"""The scripts one after the other, as a user runs them: what `make demo` does, on small seeds."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import run_script
+
+
+@pytest.fixture(scope="module")
+def demo(seeds, tiny_encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    encoder = [f"model.encoder={tiny_encoder}", "model.revision=null", "model.sha256=null", "model.epochs=2"]
+
+    def script(name, *arguments):
+        return run_script(name, *arguments, cwd=folder, check=True).stdout
+
+    out = {
+        "build": script("build_dataset", f"seeds_dir={seeds}"),
+        "tfidf": script("train", "model=tfidf"),
+        "minilm": script("train", "model=minilm", *encoder),
+        "compare": script("compare", "promote=true"),
+        "score": script(
+            "score", f"input={seeds}/documents/article.md", "output=out/article.parquet", "report=out/article.html"
+        ),
+    }
+    return folder, out
+
+
+def test_the_table_shows_both_models_with_intervals(demo):
+    lines = demo[1]["compare"].splitlines()
+    table = [line for line in lines if "[" in line]
+    assert len(table) == 2
+    assert all(line.count("[") == 5 for line in table)
+
+
+def test_the_better_model_on_validation_becomes_champion(demo):
+    lines = demo[1]["compare"].splitlines()
+    best = next(line for line in lines if "validation macro F1" in line and "[" not in line)
+    first = lines[lines.index(best) + 1].split()[0]
+    assert f"{first} has the best macro F1 on validation: registered as claimkind version 1, alias champion" in lines
+
+
+def test_the_article_is_scored_and_shown(demo):
+    folder, _ = demo
+    scored = pd.read_parquet(folder / "out" / "article.parquet")
+    assert len(scored) == 15
+    assert set(scored["document"]) == {"article.md"}
+    page = (folder / "out" / "article.html").read_text()
+    assert all(text in page for text in scored["text"])
+
+
+def test_an_unknown_model_is_one_sentence(demo):
+    done = run_script("score", "input=out", "output=o.csv", "model_uri=models:/claimkind@gone", cwd=demo[0])
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: model_uri=models:/claimkind@gone names no model in sqlite")
+    assert "Traceback" not in done.stderr
+
+
+def test_comparing_what_was_not_trained_is_one_sentence(demo):
+    done = run_script("compare", "dataset_name=other", cwd=demo[0])
+    assert done.returncode == 2
+    assert "has no finished run on dataset 'other'" in done.stderr
+    done = run_script("compare", "runs=[nosuch]", cwd=demo[0])
+    assert "runs names 'nosuch', which is no finished run here" in done.stderr
+
+
+def test_training_goes_on_from_a_saved_model(demo):
+    runs = run_script("compare", cwd=demo[0], check=True).stdout
+    assert "transformer" in runs
+    done = run_script("train", "model=tfidf", "init_from=models:/claimkind@champion", cwd=demo[0])
+    assert "init_from needs a model with an encoder" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_champion_answers_over_http(demo):
+    folder, _ = demo
+    mlflow = str(Path(sys.executable).parent / "mlflow")
+    uri = "models:/claimkind@champion"
+    server = subprocess.Popen(
+        [mlflow, "models", "serve", "-m", uri, "--env-manager", "local", "-p", "5099", "-h", "127.0.0.1"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        },
+    )
+    try:
+        body = json.dumps(
+            {"dataframe_split": {"columns": ["text"], "data": [["Rain might reach Corm soon."]]}}
+        ).encode()
+        request = urllib.request.Request(
+            "http://127.0.0.1:5099/invocations", body, {"Content-Type": "application/json"}
+        )
+        answer = wait_for(request, server)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=30)
+    (row,) = answer["predictions"]
+    assert set(row) == {"label", "confidence", "p_factual", "p_speculative", "p_opinion"}
+
+
+def wait_for(request, server):
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return json.load(answer)
+        except OSError:
+            assert time.monotonic() < deadline and server.poll() is None, server.stdout.read()
+            time.sleep(0.5)

@@ -1,0 +1,77 @@
+import hashlib
+
+import pandas as pd
+import pytest
+
+from claimkind.config import BuildDatasetConfig
+from claimkind.dataset.build import load_dataset, run
+from claimkind.dataset.rows import FEATURES
+from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS
+from tests.conftest import dataset_config
+
+
+def build_in(folder, seeds, **changes):
+    return run(BuildDatasetConfig(dataset=dataset_config(seeds, **changes), data_dir=str(folder)))
+
+
+def digests(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(seeds, tmp_path):
+    first = digests(build_in(tmp_path / "one", seeds))
+    assert digests(build_in(tmp_path / "two", seeds)) == first
+    assert set(first) == {"train.parquet", "validation.parquet", "test.parquet", "manifest.json", "README.md"}
+    assert digests(build_in(tmp_path / "three", seeds, split_seed=1))["train.parquet"] != first["train.parquet"]
+
+
+def test_rows_have_the_columns_of_the_contract_and_labels_in_our_order(seeds, tmp_path):
+    dataset = load_dataset(build_in(tmp_path, seeds).parent, "tiny")
+    assert set(dataset.splits) == {"train", "validation", "test"}
+    for rows in dataset.splits.values():
+        assert rows.column_names == list(FEATURES)
+        assert rows.features["label"].names == list(LABELS)
+        for label, evidence in zip(rows["label"], rows["evidence"], strict=True):
+            assert evidence == [float(index == label) for index in range(3)]
+    raw = pd.read_parquet(tmp_path / "tiny" / "train.parquet")
+    assert set(raw["label"]) == set(LABELS)
+
+
+def test_the_pinned_article_is_on_the_test_side(seeds, tmp_path):
+    for seed in range(3):
+        dataset = load_dataset(build_in(tmp_path, seeds, split_seed=seed).parent, "tiny")
+        assert "article" in dataset.splits["test"].unique("document")
+        assert "article" not in dataset.splits["train"].unique("document")
+
+
+def test_the_card_says_what_is_in_it(seeds, tmp_path):
+    card = (build_in(tmp_path, seeds) / "README.md").read_text()
+    assert card.startswith("---\npretty_name: claimkind tiny\n")
+    for part in ("## Counts", "## Agreement", "## Licences", "## Known limits", "python scripts/build_dataset.py"):
+        assert part in card
+    assert "| all | 180 | 1 | 1 |" in card
+
+
+def test_a_dataset_that_was_not_built_says_how_to(tmp_path):
+    with pytest.raises(ClaimkindError, match=r"build it with `python scripts/build_dataset\.py dataset=tiny`"):
+        load_dataset(tmp_path, "tiny")
+
+
+def test_a_damaged_dataset_is_refused(seeds, tmp_path):
+    folder = build_in(tmp_path, seeds)
+    (folder / "test.parquet").write_bytes((folder / "train.parquet").read_bytes())
+    with pytest.raises(ClaimkindError, match=r"test\.parquet is damaged"):
+        load_dataset(tmp_path, "tiny")
+
+
+def test_a_build_that_fails_leaves_the_older_dataset_in_place(seeds, tmp_path):
+    before = digests(build_in(tmp_path, seeds))
+    with pytest.raises(ClaimkindError):
+        build_in(tmp_path, seeds, always_test=["gone"])
+    assert digests(tmp_path / "tiny") == before
+
+
+def test_no_source_at_all_is_refused(seeds, tmp_path):
+    with pytest.raises(ClaimkindError, match=r"dataset\.sources is empty"):
+        build_in(tmp_path, seeds, sources={})

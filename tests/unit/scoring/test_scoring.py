@@ -1,0 +1,178 @@
+"""Reading, splitting, labelling and writing, with a classifier that is certain of everything."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claimkind.config import ScoreConfig
+from claimkind.errors import ClaimkindError
+from claimkind.scoring import engine
+from claimkind.scoring.engine import label_texts, read_units, score_chunk
+from claimkind.scoring.readers import find_files
+from claimkind.scoring.report import write_report
+from claimkind.scoring.writers import open_writer
+
+
+class MaySpeculates:
+    """Calls a text with the word *may* speculative, any other factual."""
+
+    def predict_proba(self, texts):
+        certain = np.array([[0.1, 0.8, 0.1] if "may" in text else [0.9, 0.05, 0.05] for text in texts])
+        return certain.reshape(-1, 3)
+
+
+ROWS = pd.DataFrame({"id": ["a", "b"], "text": ["It may rain. It is wet.", "Sun."], "label": ["x", "y"]})
+WRITE = {
+    ".csv": lambda rows, path: rows.to_csv(path, index=False),
+    ".jsonl": lambda rows, path: rows.to_json(path, orient="records", lines=True),
+    ".parquet": lambda rows, path: rows.to_parquet(path),
+}
+READ = {
+    ".csv": pd.read_csv,
+    ".jsonl": lambda path: pd.read_json(path, lines=True),
+    ".parquet": pd.read_parquet,
+}
+
+
+def score(monkeypatch, source, output, **changes):
+    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda uri: MaySpeculates())
+    engine.run(ScoreConfig(input=str(source), output=str(output), **changes))
+    return READ[output.suffix](output)
+
+
+@pytest.mark.parametrize("end_in", WRITE)
+@pytest.mark.parametrize("end_out", READ)
+def test_rows_in_rows_out_in_any_format(end_in, end_out, tmp_path, monkeypatch):
+    WRITE[end_in](ROWS, tmp_path / f"in{end_in}")
+    scored = score(monkeypatch, tmp_path / f"in{end_in}", tmp_path / f"out{end_out}", chunk_size=1)
+    assert scored["id"].tolist() == ["a", "b"]
+    assert scored["text"].tolist() == ROWS["text"].tolist()
+    assert scored["label"].tolist() == ["speculative", "factual"]
+    assert scored["input_label"].tolist() == ["x", "y"]
+    assert scored["confidence"].tolist() == [0.8, 0.9]
+    assert scored[["p_factual", "p_speculative", "p_opinion"]].sum(axis=1).tolist() == pytest.approx([1, 1])
+
+
+def test_documents_are_split_and_offsets_point_at_their_text(tmp_path, monkeypatch):
+    text = "It may rain.\n\nIt is wet. Sun."
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "one.md").write_text("---\ntitle: One\n---\n" + text)
+    (tmp_path / "in" / "deep" / "two.txt").write_text("It may snow.")
+    scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.parquet")
+    assert scored["document"].tolist() == ["deep/two.txt", "one.md", "one.md", "one.md"]
+    one = scored[scored["document"] == "one.md"]
+    assert one["sentence"].tolist() == [0, 1, 2]
+    assert one["paragraph"].tolist() == [0, 1, 1]
+    assert [text[start:end] for start, end in zip(one["start"], one["end"], strict=True)] == one["text"].tolist()
+
+
+def test_a_column_of_documents_is_split_when_asked(tmp_path, monkeypatch):
+    ROWS.to_parquet(tmp_path / "in.parquet")
+    scored = score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl", unit="document")
+    assert scored["document"].tolist() == ["a", "a", "b"]
+    assert scored["label"].tolist() == ["speculative", "factual", "factual"]
+
+
+def test_lines_of_a_text_file_are_sentences_when_asked(tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text("It may rain. Really.\n\nSun.\n")
+    scored = score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", unit="sentence")
+    assert scored["id"].tolist() == ["in.txt:1", "in.txt:3"]
+    assert scored["label"].tolist() == ["speculative", "factual"]
+
+
+def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path, monkeypatch):
+    pd.DataFrame({"body": ["Sun.", "It may rain."]}).to_csv(tmp_path / "in.csv", index=False)
+    scored = score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv", text_column="body", chunk_size=1)
+    assert scored["id"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"input": "no.csv"}, r"input=.*no\.csv does not exist"),
+        ({"input": "in.pdf"}, r"input=.*in\.pdf has an unknown ending, expected one of \.txt, \.md, \.csv"),
+        ({"input": "empty"}, r"input=.*empty holds no file to score"),
+        (
+            {"output": "out.xlsx"},
+            r"out\.xlsx has an unknown ending, expected one of \.parquet, \.csv, \.jsonl",
+        ),
+        ({"output": "empty.csv"}, r"output=.*empty\.csv is a folder"),
+        ({"unit": "word"}, r"unit=word is unknown, expected one of auto, document, sentence"),
+        (
+            {"text_column": "body"},
+            r"has no column 'body', expected one of its columns id, text, label: give",
+        ),
+        ({"input": "broken.jsonl"}, r"broken\.jsonl cannot be read"),
+        ({"input": "broken.parquet"}, r"broken\.parquet cannot be read"),
+        ({"input": "gap.jsonl"}, r"gap\.jsonl: row 1 \(from 0\) has no text in 'text'"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monkeypatch):
+    ROWS.to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "in.pdf").write_bytes(b"%PDF")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.csv").mkdir()
+    (tmp_path / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    (tmp_path / "gap.jsonl").write_text('{"text": "a"}\n{"text": null}\n')
+    paths = {
+        name: str(tmp_path / changes.get(name, default)) for name, default in (("input", "in.csv"), ("output", "o.csv"))
+    }
+    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda uri: MaySpeculates())
+    with pytest.raises(ClaimkindError, match=sentence):
+        engine.run(ScoreConfig(**{**changes, **paths}))
+    assert not (tmp_path / "o.csv").exists()
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_an_output_that_exists_stays_whole_until_the_new_one_is(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), open_writer(path) as write:
+        write(ROWS)
+        raise RuntimeError
+    assert path.read_text() == "old"
+
+
+def test_reading_holds_one_chunk_at_a_time(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({"text": f"Text {index}."}) + "\n" for index in range(10)))
+    chunks = list(read_units(find_files(path), ScoreConfig(input=str(path), output="o", chunk_size=4)))
+    assert [len(chunk) for chunk in chunks] == [4, 4, 2]
+    assert chunks[2]["id"].tolist() == ["8", "9"]
+
+
+def test_no_text_gives_no_row_but_all_columns():
+    assert label_texts(MaySpeculates(), []).columns.tolist() == list(engine.OUTPUT_COLUMNS)
+    assert len(score_chunk(MaySpeculates(), pd.DataFrame({"text": []}))) == 0
+
+
+class TestReport:
+    @pytest.fixture
+    def page(self, tmp_path):
+        documents = pd.DataFrame({"id": ["<b>doc</b>"], "text": ["It may <script>alert(1)</script>.\n\nSun & “moon”."]})
+        scored = score_chunk(MaySpeculates(), engine.split_documents(documents))
+        write_report(tmp_path / "r" / "report.html", scored, title="<i>Title</i>")
+        return (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+    def test_everything_from_the_input_is_escaped(self, page):
+        assert "<script" not in page
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+        assert "&lt;b&gt;doc&lt;/b&gt;" in page
+        assert "&lt;i&gt;Title&lt;/i&gt;" in page
+
+    def test_the_page_needs_nothing_else(self, page):
+        assert "http" not in page
+        assert "src=" not in page
+
+    def test_labels_are_readable_without_colour(self, page):
+        assert '<span class="tag">S80</span>It may' in page
+        assert '<span class="tag">F90</span>Sun' in page
+        assert "text-decoration-style: dashed" in page
+
+    def test_paragraphs_and_shares_are_shown(self, page):
+        assert page.count("<p>") == 2
+        assert "factual 50%" in page
+        assert "speculative 50%" in page
