@@ -36,6 +36,9 @@ class DatasetConfig:
     validation_share: float = 0.15
     test_share: float = 0.15
     always_test: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    licence: str = "any"
+    near_duplicate_threshold: float = 0.7
     split_seed: int = 0
 
 
@@ -46,6 +49,7 @@ class BuildDatasetConfig:
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     seeds_dir: str = "seeds"
     data_dir: str = "data"
+    corpora_dir: str = "data/corpora"
 
 
 @dataclass
@@ -55,6 +59,7 @@ class TrainConfig:
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     model: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    evidence_weight: float = 0.0
     experiment_name: str = "claimkind"
     run_name: str | None = None
     resume: bool = False
@@ -62,6 +67,7 @@ class TrainConfig:
     bootstrap_samples: int = 1000
     seeds_dir: str = "seeds"
     data_dir: str = "data"
+    corpora_dir: str = "data/corpora"
 
 
 @dataclass

@@ -53,7 +53,7 @@ def run(config: TrainConfig) -> TrainedRun:
         work_dir.mkdir(parents=True, exist_ok=True)
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
-        _fit(classifier, dataset, work_dir, tracked)
+        _fit(classifier, dataset, config.evidence_weight, work_dir, tracked)
         model_uri = tracked.log_model(classifier)
         scores = {split: _evaluate(classifier, dataset, split, config, tracked) for split in _EVALUATED}
     shutil.rmtree(work_dir)
@@ -101,6 +101,7 @@ def _tags(dataset: BuiltDataset) -> dict[str, str]:
 def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> None:
     params = {f"model.{name}": value for name, value in settings.items()}
     params |= {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint, "seed": config.seed}
+    params["evidence_weight"] = config.evidence_weight
     tracked.log_config({**asdict(config), "model": dict(settings)}, params)
     tracked.log_environment()
     for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
@@ -114,11 +115,17 @@ def _with_names(rows: Dataset) -> pd.DataFrame:
     return frame.assign(label=frame["label"].map(dict(enumerate(LABELS))))
 
 
-def _fit(classifier: Classifier, dataset: BuiltDataset, work_dir: Path, tracked: tracking.Run) -> None:
-    train, validation = dataset.splits["train"], dataset.splits["validation"]
+def _fit(
+    classifier: Classifier, dataset: BuiltDataset, evidence_weight: float, work_dir: Path, tracked: tracking.Run
+) -> None:
+    """Fit on the training split; rows without a label of ours count with `evidence_weight`, at 0 not at all."""
+    validation = dataset.splits["validation"]
+    weights = np.where(pd.isna(dataset.splits["train"].to_pandas()["label"]), evidence_weight, 1.0)
+    train = dataset.splits["train"].select(np.flatnonzero(weights))
     classifier.fit(
         train["text"][:],
         evidence_of(train),
+        weights=weights[weights > 0],
         validation=Examples(validation["text"][:], evidence_of(validation)),
         work_dir=work_dir,
         on_metrics=lambda step, metrics: tracked.log_metrics(

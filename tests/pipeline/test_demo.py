@@ -23,7 +23,7 @@ def demo(seeds, tiny_encoder, tmp_path_factory):
         return run_script(name, *arguments, cwd=folder, check=True).stdout
 
     out = {
-        "build": script("build_dataset", f"seeds_dir={seeds}"),
+        "build": script("build_dataset", f"seeds_dir={seeds}", "dataset.near_duplicate_threshold=1"),
         "tfidf": script("train", "model=tfidf"),
         "minilm": script("train", "model=minilm", *encoder),
         "compare": script("compare", "promote=true"),

@@ -1,5 +1,6 @@
 """Building a dataset: read the sources, check, split by group, write parquet, card and manifest."""
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,10 +14,26 @@ from datasets import Dataset
 from claimkind import __version__
 from claimkind.config import BuildDatasetConfig, DatasetConfig, build
 from claimkind.dataset.card import write_card
-from claimkind.dataset.rows import SPLITS, Source, check_unique, complete, read_rows, write_rows
+from claimkind.dataset.evidence import Evidence, evidence_rows, fix_evidence, measure_evidence
+from claimkind.dataset.near_duplicates import (
+    equal_links,
+    first_of_equals,
+    merge_groups,
+    near_duplicate_links,
+    normalise,
+)
+from claimkind.dataset.rows import (
+    COMMERCIAL_LICENCES,
+    SPLITS,
+    Source,
+    check_unique,
+    complete,
+    read_rows,
+    write_rows,
+)
 from claimkind.dataset.split import split_by_group
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS, one_hot
+from claimkind.labels import LABELS
 from claimkind.manifest import fingerprint, read_manifest, sha256_file, write_manifest
 
 
@@ -29,6 +46,18 @@ class BuiltDataset(NamedTuple):
     splits: dict[str, Dataset]
 
 
+class Gathered(NamedTuple):
+    """Everything that the sources hold and that may be used, before it is split."""
+
+    rows: pd.DataFrame
+    """All rows, duplicates too, with groups of duplicates and near-duplicates joined."""
+    kept: pd.Series
+    """Which rows go into the dataset; the others repeat one of them."""
+    notes: dict[str, Any]
+    """What was removed and why, and the citations."""
+    fixed_evidence: dict[str, dict[str, list[str]]]
+
+
 def run(config: BuildDatasetConfig) -> Path:
     """Build the dataset that a configuration describes into `<data_dir>/<name>/`, replacing an older one.
 
@@ -39,14 +68,14 @@ def run(config: BuildDatasetConfig) -> Path:
         ClaimkindError: a source is not as it should be; an older dataset is then still in place.
     """
     folder = Path(config.data_dir) / config.dataset.name
-    rows = gather(config.dataset.sources)
+    gathered = gather(config.dataset)
+    splits, evidence = divide(gathered, config.dataset)
     draft = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    splits = _divide(rows, config.dataset)
     for name, part in splits.items():
         write_rows(part, draft / f"{name}.parquet")
-    description = describe(config.dataset, splits, draft)
+    description = _describe(config.dataset, gathered.notes, splits, evidence, draft)
     write_card(draft / "README.md", description, splits)
     write_manifest(draft, description)
     shutil.rmtree(folder, ignore_errors=True)
@@ -56,50 +85,100 @@ def run(config: BuildDatasetConfig) -> Path:
     return folder
 
 
-def gather(sources: Mapping[str, Any]) -> pd.DataFrame:
-    """Read every source of a dataset's configuration into one table of complete rows, without evidence yet."""
-    if not sources:
+def gather(config: DatasetConfig) -> Gathered:
+    """Read every source, leave out what may not be used, find duplicates and join their groups."""
+    sources = _build_sources(config.sources)
+    read = pd.concat([complete(source.read(name), name) for name, source in sources.items()], ignore_index=True)
+    check_unique(read)
+    rows = _usable(read, config.licence)
+    _pin(rows, config.always_test)
+    keys = pd.Series([normalise(text) for text in rows["text"]])
+    _refuse_benchmarks(rows, keys, config.refused)
+    kept = first_of_equals(keys, rows["label"])
+    near = near_duplicate_links(keys.tolist(), config.near_duplicate_threshold)
+    notes = {
+        "citations": {name: source.citation for name, source in sources.items() if source.citation},
+        "left_out_by_licence_or_without_any_label": len(read) - len(rows),
+        "duplicates_removed": int((~kept).sum()),
+        "sentences_labelled_differently": int((rows["label"].groupby(keys).nunique() > 1).sum()),
+        "near_duplicate_pairs": int((keys[near[:, 0]].to_numpy() != keys[near[:, 1]].to_numpy()).sum()),
+    }
+    rows = rows.assign(group=merge_groups(rows["group"], np.concatenate([equal_links(keys), near])))
+    fixed = {name: source.evidence for name, source in sources.items() if source.evidence}
+    return Gathered(rows, kept, notes, fixed)
+
+
+def _build_sources(settings: Mapping[str, Any]) -> dict[str, Source]:
+    if not settings:
+        raise ClaimkindError("dataset.sources is empty, expected one at least: choose dataset=embedded, for instance")
+    return {name: build(source, f"dataset.sources.{name}", "claimkind.dataset") for name, source in settings.items()}
+
+
+def _usable(rows: pd.DataFrame, licence: str) -> pd.DataFrame:
+    """Rows that say something about a class and, with `licence=commercial`, may be used commercially."""
+    if licence not in ("any", "commercial"):
+        raise ClaimkindError(f"dataset.licence is {licence!r}, expected any or commercial")
+    telling = rows["label"].notna() | rows["source_label"].notna()
+    allowed = rows["licence"].isin(COMMERCIAL_LICENCES) | (licence == "any")
+    return rows[telling & allowed].reset_index(drop=True)
+
+
+def _pin(rows: pd.DataFrame, always_test: list[str]) -> None:
+    absent = sorted(set(always_test) - set(rows["document"].dropna()))
+    if absent:
         raise ClaimkindError(
-            "dataset.sources is empty, expected at least one: +source@dataset.sources.documents=documents"
+            f"dataset.always_test names {absent[0]!r}, which is no document of this dataset: correct or remove the name"
         )
-    read = []
-    for name, settings in sources.items():
-        source: Source = build(settings, f"dataset.sources.{name}", "claimkind.dataset")
-        read.append(complete(source.read(name), name))
-    rows = pd.concat(read, ignore_index=True)
-    check_unique(rows)
-    return rows
+    rows["pinned"] |= rows["document"].isin(always_test)
 
 
-def _divide(rows: pd.DataFrame, config: DatasetConfig) -> dict[str, pd.DataFrame]:
-    """Rows of each split, sorted by id; validation and test hold labelled rows only."""
+def _refuse_benchmarks(rows: pd.DataFrame, keys: pd.Series, refused: list[str]) -> None:
+    """Refuse sentences of benchmarks: a model that has seen them cannot be measured on them."""
+    digests = pd.Series([hashlib.sha256(key.encode()).hexdigest()[:16] for key in keys]) if refused else keys
+    for path in map(Path, refused):
+        if not path.is_file():
+            raise ClaimkindError(f"dataset.refused names {path}, which does not exist: correct or remove it")
+        found = digests.isin(path.read_text(encoding="utf-8").split()).to_numpy()
+        if found.any():
+            raise ClaimkindError(
+                f"{found.sum()} sentences of the benchmark {path.stem} are in the source "
+                f"{rows.loc[found, 'source'].iloc[0]}, and nothing may be trained on it: take them out"
+            )
+
+
+def divide(gathered: Gathered, config: DatasetConfig) -> tuple[dict[str, pd.DataFrame], Evidence]:
+    """Rows of each split, sorted by id, with their evidence; validation and test hold labelled rows only."""
     shares = {"validation": config.validation_share, "test": config.test_share}
-    splits = split_by_group(rows, shares=shares, seed=config.split_seed, always_test=config.always_test)
-    rows = rows.assign(evidence=list(_evidence(rows)))
-    parts = {name: rows[splits == name].sort_values("id", ignore_index=True) for name in SPLITS}
-    return {name: part if name == "train" else part[part["label"].notna()] for name, part in parts.items()}
+    pinned = gathered.rows["pinned"].groupby(gathered.rows["group"]).transform("any")
+    rows = gathered.rows.assign(pinned=pinned)[gathered.kept]
+    side = split_by_group(rows, shares=shares, seed=config.split_seed)
+    # Measured on repeated rows too: what two corpora say of one sentence tells about both.
+    sides = gathered.rows["group"].map(dict(zip(rows["group"], side, strict=True)))
+    evidence = fix_evidence(measure_evidence(gathered.rows, sides == "train"), gathered.fixed_evidence)
+    rows = rows.assign(evidence=list(evidence_rows(rows, evidence)))
+    parts = {name: rows[side == name].sort_values("id", ignore_index=True) for name in SPLITS}
+    labelled = {name: part if name == "train" else part[part["label"].notna()] for name, part in parts.items()}
+    return labelled, evidence
 
 
-def _evidence(rows: pd.DataFrame) -> np.ndarray:
-    evidence = np.ones((len(rows), len(LABELS)))
-    labelled = rows["label"].notna().to_numpy()
-    evidence[labelled] = one_hot(rows.loc[labelled, "label"].tolist())
-    return evidence
-
-
-def describe(config: DatasetConfig, splits: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, Any]:
+def _describe(
+    config: DatasetConfig,
+    notes: Mapping[str, Any],
+    splits: Mapping[str, pd.DataFrame],
+    evidence: Evidence,
+    folder: Path,
+) -> dict[str, Any]:
     """What the manifest says of a dataset; no dates and no paths, so that the same input gives the same bytes."""
-    settings = asdict(config)
-    for source in settings["sources"].values():
-        source.pop("documents", None)
-        source.pop("labels", None)
+    settings = {key: value for key, value in asdict(config).items() if key not in ("sources", "refused")}
     return {
         "name": config.name,
         "claimkind": __version__,
         "command": f"python scripts/build_dataset.py dataset={config.name}",
-        "settings": settings,
+        "settings": {**settings, "sources": list(config.sources)},
         "labels": list(LABELS),
         "rows": {name: len(part) for name, part in splits.items()},
+        **notes,
+        "evidence": evidence,
         "fingerprint": fingerprint({name: sha256_file(folder / f"{name}.parquet") for name in splits}),
     }
 

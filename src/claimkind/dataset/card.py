@@ -27,20 +27,65 @@ _LIMITS = """\
 def write_card(path: Path, description: Mapping[str, Any], splits: Mapping[str, pd.DataFrame]) -> None:
     """Write the card of a dataset in the form of Hugging Face's dataset cards."""
     rows = pd.concat([part.assign(split=name) for name, part in splits.items()], ignore_index=True)
-    sections = [
-        _front_matter(description, rows),
-        f"# {description['name']}\n\nSentences labelled {', '.join(LABELS)}. Built by `{description['command']}`; "
+    sections = {
+        "": f"Sentences labelled {', '.join(LABELS)}. Built by `{description['command']}`; "
         f"fingerprint `{description['fingerprint']}`.",
-        "## Counts\n\n" + _counts(rows, "split") + "\n\n" + _counts(rows, "source") + "\n\n" + _counts(rows, "genre"),
-        "## Where it comes from\n\n" + _PROVENANCE,
-        "## Agreement of the two passes\n\n" + _agreement(rows),
-        "## Rules that decided\n\n" + _table(rows.groupby("rule", dropna=False)["label"].value_counts().unstack()),
-        "## Licences\n\n" + _counts(rows, "licence"),
-        "## Split\n\nBy group, so that no document is on two sides; documents pinned to the test side: "
-        f"{', '.join(description['settings']['always_test']) or 'none'}.",
-        "## Known limits\n\n" + _LIMITS,
+        "Counts": "\n\n".join(_counts(rows, column) for column in ("split", "source", "genre")),
+        "Where it comes from": _PROVENANCE + "\n\n" + _citations(description),
+        "Agreement of the two passes": _agreement(rows),
+        "Agreement with the corpora's own labels": _agreement_with_sources(rows),
+        "Evidence": _evidence(description),
+        "Rules that decided": _table(pd.crosstab(rows["rule"], rows["label"])),
+        "Licences": _counts(rows, "licence"),
+        "Duplicates and splits": _splitting(description),
+        "Known limits": _LIMITS,
+    }
+    body = [
+        f"## {title}\n\n{text}" if title else f"# {description['name']}\n\n{text}" for title, text in sections.items()
     ]
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    path.write_text("\n\n".join([_front_matter(description, rows), *body]) + "\n", encoding="utf-8")
+
+
+def _citations(description: Mapping[str, Any]) -> str:
+    return "\n".join(f"- `{name}`: {text}" for name, text in description["citations"].items()) or "No public corpus."
+
+
+def _splitting(description: Mapping[str, Any]) -> str:
+    return (
+        f"{description['duplicates_removed']:,} duplicates were removed (case, quotation marks, dashes and blanks do "
+        f"not count; a three-way label wins, then the order of the sources); on "
+        f"{description['sentences_labelled_differently']:,} sentences labels of ours differed. "
+        f"{description['near_duplicate_pairs']:,} pairs of near-duplicates (Jaccard similarity of character 5-grams of "
+        f"{description['settings']['near_duplicate_threshold']} or more) were put in one group. "
+        f"{description['left_out_by_licence_or_without_any_label']:,} rows were left out for their licence or because "
+        "nothing is known of their class.\n\nThe split is by group: documents, articles, or single sentences where a "
+        "corpus does not say what belongs together. Validation and test hold three-way labels only. Documents that are "
+        f"always on the test side: {', '.join(description['settings']['always_test']) or 'none'}."
+    )
+
+
+def _agreement_with_sources(rows: pd.DataFrame) -> str:
+    """How our labels fall within each label that people gave."""
+    both = rows[rows["label"].notna() & rows["source_label"].notna()]
+    if both.empty:
+        return "No source carries labels of its own."
+    table = pd.crosstab(both["source"] + ": " + both["source_label"], both["label"])
+    shares = table.div(table.sum(axis=1), axis=0).reindex(columns=list(LABELS), fill_value=0.0)
+    shares.index.name = "label of the corpus"
+    intro = "Shares of our three labels within each label that people gave; the only check by people that there is."
+    return intro + "\n\n" + _table(shares.assign(sentences=table.sum(axis=1)))
+
+
+def _evidence(description: Mapping[str, Any]) -> str:
+    lines = {f"{s}: {label}": row for s, table in description["evidence"].items() for label, row in table.items()}
+    if not lines:
+        return "Every row has a label of ours: its evidence is one-hot."
+    table = pd.DataFrame.from_dict(lines, orient="index", columns=list(LABELS))
+    table.index.name = "source label"
+    return (
+        "P(source label | class), measured on training rows that carry both labels and re-weighted to the corpus's own "
+        "shares; rows with a label of ours have one-hot evidence instead.\n\n" + _table(table)
+    )
 
 
 def _front_matter(description: Mapping[str, Any], rows: pd.DataFrame) -> str:

@@ -55,6 +55,8 @@ class SeedDocuments:
     """The documents in a folder, each sentence labelled by a file of stand-off labels. A document is a group."""
 
     def __init__(self, documents: str, labels: str) -> None:
+        self.citation = ""
+        self.evidence: dict[str, list[str]] = {}
         self.documents = Path(documents)
         self.labels = Path(labels)
 

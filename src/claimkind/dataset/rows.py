@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from datasets import ClassLabel, Dataset, Features, List, Value
+from datasets import ClassLabel, Dataset, Features, List, Value, disable_progress_bars
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
@@ -36,8 +36,17 @@ FEATURES = Features(
 )
 
 
+# Licences under which text may be used commercially; any other, or none, is taken to forbid it.
+COMMERCIAL_LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "MIT", "Apache-2.0", "own")
+
+
 class Source(Protocol):
     """One origin of sentences. A source is a class in `claimkind.dataset` and a YAML file in `configs/source/`."""
+
+    citation: str
+    """How it is to be cited; empty for seeds."""
+    evidence: dict[str, list[str]]
+    """By label of the source, the only classes that it can mean; empty where that is to be measured."""
 
     def read(self, name: str) -> pd.DataFrame:
         """Read everything.
@@ -47,7 +56,8 @@ class Source(Protocol):
 
         Returns:
             One row a sentence with at least `id`, `text`, `label` (a name out of `LABELS` or None), `group` and
-            `licence`; further columns of `FEATURES` where the source knows them.
+            `licence`; further columns of `FEATURES` where the source knows them; `pinned`, where rows must be on the
+            test side.
         """
         ...
 
@@ -58,16 +68,19 @@ def text_sha(text: str) -> str:
 
 
 def complete(rows: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Give rows every column of `FEATURES` save the evidence, in order, with nulls where the source knows nothing."""
+    """Give rows every column of `FEATURES` save the evidence, null where the source knows nothing, and `pinned`."""
     rows = rows.assign(source=source, sha=[text_sha(text) for text in rows["text"]])
+    if "pinned" not in rows:
+        rows["pinned"] = False
     columns = [column for column in FEATURES if column != "evidence"]
-    return rows.reindex(columns=columns).astype({"start": "Int64", "end": "Int64"})
+    return rows.reindex(columns=[*columns, "pinned"]).astype({"start": "Int64", "end": "Int64"})
 
 
 def write_rows(rows: pd.DataFrame, path: Path) -> None:
     """Write rows to a parquet file in the schema of `FEATURES`."""
     rows = rows.astype(object).where(rows.notna(), None)
     columns = {column: rows[column].tolist() for column in FEATURES}
+    disable_progress_bars()  # a second at most, and not ours
     Dataset.from_dict(columns, features=FEATURES).to_parquet(path)
 
 

@@ -67,7 +67,7 @@ def test_a_damaged_dataset_is_refused(seeds, tmp_path):
 
 def test_a_build_that_fails_leaves_the_older_dataset_in_place(seeds, tmp_path):
     before = digests(build_in(tmp_path, seeds))
-    with pytest.raises(ClaimkindError):
+    with pytest.raises(ClaimkindError, match="always_test names 'gone', which is no document of this dataset"):
         build_in(tmp_path, seeds, always_test=["gone"])
     assert digests(tmp_path / "tiny") == before
 

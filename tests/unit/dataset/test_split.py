@@ -14,7 +14,9 @@ def make_rows(groups=200, seed=0):
     names = np.repeat([f"g{index:03d}" for index in range(groups)], sizes)
     genres = np.repeat(random.choice(["news", "speech"], groups, p=[0.8, 0.2]), sizes)
     labels = np.where(random.random(len(names)) < 0.5, "factual", "opinion")
-    return pd.DataFrame({"group": names, "document": names, "genre": genres, "source": "s", "label": labels})
+    return pd.DataFrame(
+        {"group": names, "document": names, "genre": genres, "source": "s", "label": labels, "pinned": False}
+    )
 
 
 def split(rows, **changes):
@@ -42,21 +44,17 @@ def test_the_order_of_rows_does_not_matter_and_the_seed_does():
     assert (split(rows, seed=1) != split(rows)).any()
 
 
-def test_pinned_documents_are_on_the_test_side_whatever_the_seed():
+def test_groups_of_pinned_rows_are_on_the_test_side_whatever_the_seed():
     rows = make_rows()
+    rows.loc[rows.index[rows["group"] == "g007"][0], "pinned"] = True
     for seed in range(5):
-        assert set(split(rows, seed=seed, always_test=["g007"])[rows["group"] == "g007"]) == {"test"}
+        assert set(split(rows, seed=seed)[rows["group"] == "g007"]) == {"test"}
 
 
 def test_groups_without_a_label_go_to_train():
     rows = make_rows()
     rows.loc[rows["group"] < "g100", "label"] = None
     assert set(split(rows)[rows["group"] < "g100"]) == {"train"}
-
-
-def test_a_pinned_document_that_is_not_there_is_named():
-    with pytest.raises(ClaimkindError, match="always_test names 'gone', which is no document of this dataset"):
-        split(make_rows(), always_test=["gone"])
 
 
 def test_too_few_groups_are_refused():

@@ -1,0 +1,103 @@
+"""Sentences that stand twice, or nearly so, within a source or across sources."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from rensa import RMinHash
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from tqdm import tqdm
+
+_PERMUTATIONS = 128
+_BANDS = 16
+_CHUNK = 20_000
+_TYPOGRAPHY = str.maketrans(
+    {**dict.fromkeys("“”„«»″", '"'), **dict.fromkeys("‘’‚`´′", "'"), **dict.fromkeys("‐‑‒–—−", "-"), "…": "..."}
+)
+
+
+def normalise(text: str) -> str:
+    """Key by which two sentences are the same: case, quotation marks, dashes and blanks do not count."""
+    return re.sub(r"\s+", " ", text.translate(_TYPOGRAPHY).casefold()).strip()
+
+
+def first_of_equals(keys: pd.Series, labels: pd.Series) -> pd.Series:
+    """Which rows to keep so that each sentence stands once, as a mask.
+
+    Of equal sentences the first with a label of ours stays, or the first: a label of ours wins over what a corpus says,
+    and between labels of ours the order of the rows decides, which is that of the sources.
+
+    Args:
+        keys: normalised text of each row.
+        labels: our label of each row, or null.
+    """
+    order = labels.isna().sort_values(kind="stable").index
+    repeated = keys.loc[order].duplicated()
+    return ~repeated.loc[keys.index]
+
+
+def equal_links(keys: pd.Series) -> np.ndarray:
+    """Pairs of positions whose keys are equal, each with the first of its kind: (m, 2)."""
+    codes, _ = pd.factorize(keys)
+    positions = np.arange(len(codes))
+    first = pd.Series(positions).groupby(codes).transform("first").to_numpy()
+    return np.column_stack([first, positions])[first != positions]
+
+
+def near_duplicate_links(texts: Sequence[str], threshold: float) -> np.ndarray:
+    """Pairs of texts that are nearly the same.
+
+    Sets of character 5-grams of the normalised text are compared by their Jaccard similarity. Candidates come from
+    MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets,
+    chapter 3); each is checked exactly.
+
+    Args:
+        texts: n sentences.
+        threshold: least similarity, 0 to 1.
+
+    Returns:
+        (m, 2) positions, enough to connect every found cluster; not every pair of a cluster is listed.
+    """
+    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
+    bands = [_band_keys(chunk) for chunk in tqdm(chunks, desc="near-duplicates", delay=2)]
+    links = [equal_links(pd.Series(band)) for band in np.concatenate(bands).T] if bands else []
+    candidates = np.unique(np.concatenate(links), axis=0) if links else np.zeros((0, 2), dtype=int)
+    alike = [_jaccard(_shingles(texts[a]), _shingles(texts[b])) >= threshold for a, b in candidates]
+    return candidates[np.array(alike, dtype=bool)] if len(candidates) else candidates
+
+
+def _band_keys(texts: Sequence[str]) -> np.ndarray:
+    """(n, bands) uint64: texts that agree on one of them are candidates."""
+    digests = RMinHash.digests_from_token_sets([sorted(_shingles(text)) for text in texts], _PERMUTATIONS, 42)
+    bands = np.asarray(digests, dtype=np.uint64).reshape(len(texts), _BANDS, -1)
+    # A polynomial hash of the values of each band; overflow wraps, as hashes do.
+    keys = np.zeros(bands.shape[:2], dtype=np.uint64)
+    for column in range(bands.shape[2]):
+        keys = keys * np.uint64(0x9E3779B97F4A7C15) + bands[:, :, column]
+    return keys
+
+
+def _shingles(text: str) -> set[str]:
+    text = normalise(text)
+    return {text[start : start + 5] for start in range(max(1, len(text) - 4))}
+
+
+def _jaccard(a: set[str], b: set[str]) -> float:
+    return len(a & b) / len(a | b)
+
+
+def merge_groups(groups: pd.Series, links: np.ndarray) -> pd.Series:
+    """Join the groups of linked rows; a joined group is called by the alphabetically first of its names.
+
+    Args:
+        groups: a name for each of n rows.
+        links: (m, 2) positions of rows.
+    """
+    codes, names = pd.factorize(groups, sort=True)
+    ones = np.ones(len(links), dtype=np.int8)
+    graph = coo_array((ones, (codes[links[:, 0]], codes[links[:, 1]])), shape=(len(names), len(names)))
+    _, component = connected_components(graph, directed=False)
+    first = pd.Series(names).groupby(component).first()
+    return pd.Series(first.loc[component[codes]].to_numpy(), index=groups.index, name=groups.name)
