@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from datasets import ClassLabel, Dataset, Features, List, Value, disable_progress_bars
+from datasets import ClassLabel, Dataset, Features, List, Value
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
@@ -80,7 +80,6 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
     """Write rows to a parquet file in the schema of `FEATURES`."""
     rows = rows.astype(object).where(rows.notna(), None)
     columns = {column: rows[column].tolist() for column in FEATURES}
-    disable_progress_bars()  # a second at most, and not ours
     Dataset.from_dict(columns, features=FEATURES).to_parquet(path)
 
 

@@ -16,6 +16,7 @@ from transformers import (
     AutoTokenizer,
     DataCollatorWithPadding,
     EarlyStoppingCallback,
+    ProgressCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -169,10 +170,12 @@ class TransformerClassifier:
     def _trainer(
         self, train: Dataset, validation: Dataset | None, folder: Path, on_metrics: OnMetrics | None
     ) -> Trainer:
-        callbacks: list[TrainerCallback] = [_MetricsCallback(on_metrics)] if on_metrics else []
+        callbacks: list[TrainerCallback] = [_Progress()]
+        if on_metrics:
+            callbacks.append(_MetricsCallback(on_metrics))
         if validation is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=self.patience))
-        return Trainer(
+        trainer = Trainer(
             model=self.model_,
             args=self._arguments(folder, evaluated=validation is not None),
             train_dataset=train,
@@ -182,6 +185,8 @@ class TransformerClassifier:
             compute_metrics=_validation_metrics,
             callbacks=callbacks,
         )
+        trainer.remove_callback(ProgressCallback)
+        return trainer
 
     def _arguments(self, folder: Path, *, evaluated: bool) -> TrainingArguments:
         return TrainingArguments(
@@ -281,6 +286,17 @@ def _batches_of_like_length(ids: list[list[int]], size: int) -> Iterator[np.ndar
     order = np.argsort([-len(entry) for entry in ids], kind="stable")
     for start in range(0, len(order), size):
         yield order[start : start + size]
+
+
+class _Progress(ProgressCallback):
+    """The `Trainer`'s bar, with the newest figures behind it instead of a line for each."""
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        if self.training_bar is not None:
+            shown = {name: value for name, value in (logs or {}).items() if name in ("loss", "eval_macro_f1")}
+            self.training_bar.set_postfix(shown, refresh=False)
 
 
 class _MetricsCallback(TrainerCallback):

@@ -8,7 +8,7 @@ from claimkind.dataset.build import load_dataset, run
 from claimkind.dataset.rows import FEATURES
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
-from tests.conftest import dataset_config
+from tests.conftest import dataset_config, source_settings
 
 
 def build_in(folder, seeds, **changes):
@@ -75,3 +75,37 @@ def test_a_build_that_fails_leaves_the_older_dataset_in_place(seeds, tmp_path):
 def test_no_source_at_all_is_refused(seeds, tmp_path):
     with pytest.raises(ClaimkindError, match=r"dataset\.sources is empty"):
         build_in(tmp_path, seeds, sources={})
+
+
+def test_sentences_of_a_benchmark_are_refused(seeds, tmp_path):
+    sentence = "The council of Brack met on Monday."
+    digest = hashlib.sha256(sentence.lower().encode()).hexdigest()[:16]
+    (tmp_path / "famous.txt").write_text(f"{digest}\n")
+    with pytest.raises(ClaimkindError, match="1 sentences of the benchmark famous are in the source documents"):
+        build_in(tmp_path, seeds, refused=[str(tmp_path / "famous.txt")])
+
+
+def test_a_repeated_sentence_stands_once_and_parts_no_groups(seeds, tmp_path):
+    repeated = pd.DataFrame({"text": ["The train to BRACK left at noon.", "Corm is new."], "label": ["no", "no"]})
+    repeated.to_csv(tmp_path / "more.csv", index=False)
+    more = {
+        "_target_": "claimkind.dataset.tables.Table",
+        "files": {"more.csv": hashlib.sha256((tmp_path / "more.csv").read_bytes()).hexdigest()},
+        "folder": str(tmp_path),
+        "licence": "own",
+    }
+    folder = build_in(tmp_path, seeds, sources={"documents": source_settings(seeds), "more": more})
+    parts = [pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "validation", "test")]
+    rows = pd.concat(parts)
+    assert len(rows) == 181
+    assert set(rows.loc[rows["text"].str.startswith("The train to Brack"), "source"]) == {"documents"}
+    assert all(a["group"].isin(b["group"]).sum() == 0 for a in parts for b in parts if a is not b)
+    assert rows.loc[rows["source"] == "more", "label"].isna().all()
+
+
+def test_only_what_may_be_used_commercially_is_taken_when_asked(seeds, tmp_path):
+    settings = dict(source_settings(seeds))
+    folder = build_in(tmp_path, seeds, sources={"documents": settings}, licence="commercial")
+    assert set(pd.read_parquet(folder / "train.parquet")["licence"]) == {"CC0-1.0"}
+    with pytest.raises(ClaimkindError, match=r"dataset\.licence is 'free', expected any or commercial"):
+        build_in(tmp_path, seeds, licence="free")
