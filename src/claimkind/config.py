@@ -37,6 +37,7 @@ class DatasetConfig:
     test_share: float = 0.15
     always_test: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
     licence: str = "any"
     near_duplicate_threshold: float = 0.7
     split_seed: int = 0
@@ -71,6 +72,20 @@ class TrainConfig:
 
 
 @dataclass
+class AuditLabelsConfig:
+    """`scripts/audit_labels.py`."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: dict[str, Any] = field(default_factory=dict)
+    output: str = MISSING
+    folds: int = 5
+    seed: int = 0
+    seeds_dir: str = "seeds"
+    data_dir: str = "data"
+    corpora_dir: str = "data/corpora"
+
+
+@dataclass
 class CompareConfig:
     """`scripts/compare.py`."""
 
@@ -99,6 +114,7 @@ class ScoreConfig:
 SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
+    "audit_labels": AuditLabelsConfig,
     "compare": CompareConfig,
     "score": ScoreConfig,
 }

@@ -1,6 +1,7 @@
 """Everything that goes to MLflow and comes back; no other module but the two that MLflow itself runs imports it."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -97,6 +98,7 @@ class Run:
         """
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
+            logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
             models.save(classifier, Path(folder) / "model")
             info = mlflow.pyfunc.log_model(
                 name="model",

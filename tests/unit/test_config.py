@@ -14,7 +14,7 @@ CONFIGS = ROOT / "configs"
 FILES = sorted(path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml"))
 # The script that a group's files are composed into, and the values that its schema demands.
 SCRIPT_OF_GROUP = {"model": "train", "experiment": "train", "dataset": "build_dataset", "runtime": "train"}
-DEMANDED = {"score": ["input=x", "output=y"]}
+DEMANDED = {"score": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
 PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset"}
 
 

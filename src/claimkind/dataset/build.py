@@ -1,5 +1,6 @@
 """Building a dataset: read the sources, check, split by group, write parquet, card and manifest."""
 
+import csv
 import hashlib
 import shutil
 from collections.abc import Mapping
@@ -90,6 +91,7 @@ def gather(config: DatasetConfig) -> Gathered:
     sources = _build_sources(config.sources)
     read = pd.concat([complete(source.read(name), name) for name, source in sources.items()], ignore_index=True)
     check_unique(read)
+    corrected = correct(read, config.corrections)
     rows = _usable(read, config.licence)
     _pin(rows, config.always_test)
     keys = pd.Series([normalise(text) for text in rows["text"]])
@@ -101,11 +103,49 @@ def gather(config: DatasetConfig) -> Gathered:
         "left_out_by_licence_or_without_any_label": len(read) - len(rows),
         "duplicates_removed": int((~kept).sum()),
         "sentences_labelled_differently": int((rows["label"].groupby(keys).nunique() > 1).sum()),
+        "labels_corrected_by_hand": corrected,
         "near_duplicate_pairs": int((keys[near[:, 0]].to_numpy() != keys[near[:, 1]].to_numpy()).sum()),
     }
     rows = rows.assign(group=merge_groups(rows["group"], np.concatenate([equal_links(keys), near])))
     fixed = {name: source.evidence for name, source in sources.items() if source.evidence}
     return Gathered(rows, kept, notes, fixed)
+
+
+def correct(rows: pd.DataFrame, corrections: list[str]) -> int:
+    """Replace labels by those that a person wrote into the column `corrected` of a CSV file; see `audit_labels.py`.
+
+    Returns:
+        How many labels were replaced.
+
+    Raises:
+        ClaimkindError: a file is not as it should be, or a row of it fits no sentence.
+    """
+    changed = 0
+    positions = {key: index for index, key in zip(rows.index, zip(rows["id"], rows["sha"], strict=True), strict=True)}
+    for path in map(Path, corrections):
+        for line, entry in enumerate(_read_corrections(path), start=2):
+            label = entry["corrected"].strip()
+            if label not in ("", *LABELS):
+                raise ClaimkindError(f"{path}:{line}: found the label {label!r}, expected one of {', '.join(LABELS)}")
+            if label and (entry["id"], entry["sha"]) not in positions:
+                raise ClaimkindError(
+                    f"{path}:{line}: no sentence has the id {entry['id']!r} and that sha: remove the row"
+                )
+            if label:
+                rows.at[positions[entry["id"], entry["sha"]], "label"] = label
+                changed += 1
+    return changed
+
+
+def _read_corrections(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            entries = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClaimkindError(f"dataset.corrections names {path}, which cannot be read ({error}): check it") from None
+    if entries and not {"id", "sha", "corrected"} <= set(entries[0]):
+        raise ClaimkindError(f"{path}:1: found the columns {', '.join(entries[0])}, expected id, sha and corrected")
+    return entries
 
 
 def _build_sources(settings: Mapping[str, Any]) -> dict[str, Source]:
@@ -169,7 +209,7 @@ def _describe(
     folder: Path,
 ) -> dict[str, Any]:
     """What the manifest says of a dataset; no dates and no paths, so that the same input gives the same bytes."""
-    settings = {key: value for key, value in asdict(config).items() if key not in ("sources", "refused")}
+    settings = {key: value for key, value in asdict(config).items() if key not in ("sources", "refused", "corrections")}
     return {
         "name": config.name,
         "claimkind": __version__,

@@ -132,7 +132,6 @@ class TransformerClassifier:
         self.model_ = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).cpu().float().eval()
         return self
 
-    @_quiet()
     def _load_weights(self, folder: Path, *, new_head: bool) -> None:
         """Load tokenizer and model; with `new_head`, a head of other labels gives way to a random one of ours."""
         names = dict(enumerate(LABELS))
@@ -170,7 +169,7 @@ class TransformerClassifier:
     def _trainer(
         self, train: Dataset, validation: Dataset | None, folder: Path, on_metrics: OnMetrics | None
     ) -> Trainer:
-        callbacks: list[TrainerCallback] = [_Progress()]
+        callbacks: list[TrainerCallback] = []
         if on_metrics:
             callbacks.append(_MetricsCallback(on_metrics))
         if validation is not None:
@@ -186,6 +185,7 @@ class TransformerClassifier:
             callbacks=callbacks,
         )
         trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(_Progress())
         return trainer
 
     def _arguments(self, folder: Path, *, evaluated: bool) -> TrainingArguments:
@@ -237,6 +237,7 @@ class TransformerClassifier:
         (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
+    @_quiet()
     def load(cls, folder: Path) -> Self:
         """Load from files alone.
 

@@ -1,0 +1,70 @@
+import json
+
+import pandas as pd
+import pytest
+
+from claimkind.config import AuditLabelsConfig, BuildDatasetConfig
+from claimkind.dataset.build import run as build_dataset
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation.audit import run
+from tests.conftest import dataset_config, source_settings, write_labels
+
+
+@pytest.fixture
+def spoilt(seeds, tmp_path):
+    """A dataset with four wrong labels, and their ids."""
+    source = source_settings(seeds)
+    rows = [json.loads(line) for line in (seeds / "labels" / "documents.jsonl").read_text().splitlines()]
+    wrong = {"factual": "opinion", "speculative": "factual", "opinion": "speculative"}
+    spoilt = [17, 55, 83, 140]
+    for index in spoilt:
+        rows[index] |= {"label": wrong[rows[index]["label"]], "votes": [wrong[rows[index]["label"]]] * 2}
+    write_labels(tmp_path / "labels.jsonl", rows)
+    dataset = dataset_config(seeds, sources={"documents": {**source, "labels": str(tmp_path / "labels.jsonl")}})
+    build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=str(tmp_path)))
+    return dataset, {f"{rows[i]['document']}:{rows[i]['start']}-{rows[i]['end']}" for i in spoilt}
+
+
+def audit(dataset, folder, **changes):
+    model = {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1}
+    settings = {"dataset": dataset, "model": model, "data_dir": str(folder), "output": str(folder / "audit.csv")}
+    return run(AuditLabelsConfig(**{**settings, **changes}))
+
+
+def test_planted_errors_are_ranked_first_and_the_true_label_is_suggested(spoilt, tmp_path):
+    dataset, wrong = spoilt
+    ranked = audit(dataset, tmp_path)
+    assert set(ranked["id"][:4]) == wrong
+    assert (ranked["margin"][:4] > 0).all()
+    assert len(pd.read_csv(tmp_path / "audit.csv")) == 180
+
+
+def test_what_a_person_corrects_is_used_by_the_build(spoilt, tmp_path):
+    dataset, wrong = spoilt
+    ranked = audit(dataset, tmp_path)
+    ranked["corrected"] = ranked["suggested"].where(ranked["id"].isin(wrong), "")
+    ranked.to_csv(tmp_path / "corrected.csv", index=False)
+    dataset.corrections = [str(tmp_path / "corrected.csv")]
+    folder = build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=str(tmp_path)))
+    assert json.loads((folder / "manifest.json").read_text())["labels_corrected_by_hand"] == 4
+    assert (audit(dataset, tmp_path)["margin"] <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("id,sha,corrected\nx,0,opinion\n", r"c\.csv:2: no sentence has the id 'x' and that sha: remove the row"),
+        ("id,sha,corrected\nx,0,maybe\n", r"c\.csv:2: found the label 'maybe', expected one of factual"),
+        ("id,label\nx,opinion\n", r"c\.csv:1: found the columns id, label, expected id, sha and corrected"),
+    ],
+)
+def test_corrections_that_fit_nothing_are_named(seeds, tmp_path, content, sentence):
+    (tmp_path / "c.csv").write_text(content)
+    dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
+    with pytest.raises(ClaimkindError, match=sentence):
+        build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=str(tmp_path)))
+
+
+def test_an_output_of_another_kind_is_refused(seeds, tmp_path):
+    with pytest.raises(ClaimkindError, match=r"output=.*a\.txt has another ending, expected \.csv"):
+        audit(dataset_config(seeds), tmp_path, output=str(tmp_path / "a.txt"))
