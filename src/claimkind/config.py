@@ -98,6 +98,13 @@ class CompareConfig:
 
 
 @dataclass
+class BenchmarkConfig:
+    """`scripts/benchmark.py`."""
+
+    benchmark: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class ScoreConfig:
     """`scripts/score.py`."""
 
@@ -117,6 +124,7 @@ SCHEMAS: dict[str, type] = {
     "audit_labels": AuditLabelsConfig,
     "compare": CompareConfig,
     "score": ScoreConfig,
+    "benchmark": BenchmarkConfig,
 }
 
 

@@ -13,9 +13,15 @@ from tests.conftest import ROOT, run_script
 CONFIGS = ROOT / "configs"
 FILES = sorted(path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml"))
 # The script that a group's files are composed into, and the values that its schema demands.
-SCRIPT_OF_GROUP = {"model": "train", "experiment": "train", "dataset": "build_dataset", "runtime": "train"}
+SCRIPT_OF_GROUP = {
+    "model": "train",
+    "experiment": "train",
+    "dataset": "build_dataset",
+    "runtime": "train",
+    "benchmark": "benchmark",
+}
 DEMANDED = {"score": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
-PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset"}
+PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset", "benchmark": "claimkind.evaluation"}
 
 
 def composed(name: str, *overrides: str):
@@ -36,8 +42,9 @@ def test_every_yaml_file_composes_and_builds(file):
     config = to_schema(composed(script, *overrides), SCHEMAS[script])
     for key, source in getattr(getattr(config, "dataset", None), "sources", {}).items():
         build(source, key, PACKAGES["source"])
-    if script == "train":
-        build(config.model, "model", PACKAGES["model"])
+    for part in ("model", "benchmark"):
+        if hasattr(config, part):
+            build(getattr(config, part), part, PACKAGES[part])
 
 
 @pytest.mark.parametrize(
