@@ -22,6 +22,7 @@ _TITLE = re.compile(
     r"|vs|v|cf|al|e\.g|i\.e|viz|ca|approx|No|Nos|Fig|Figs|Eq|Vol|Ch|Sec|Art|pp?|Inc|Co|Corp|Ltd|Bros|Mt|Ft"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
+_COURTESY = re.compile(r"(?:^|\W)(?:Mr|Mrs|Ms|Mx|Dr|Prof|Messrs|Rev|Capt|Lt|Sgt|Gov|Sen|Rep|Gen|Col)\.$")
 _SPEECH_VERB = (
     r"(?:said|says|asked|asks|wrote|writes|told|tells|added|adds|replied|shouted|cried|wondered|answered|insisted"
     r"|demanded|noted|whispered|warned|joked|recalled|argued|yelled|exclaimed|sighed)"
@@ -73,7 +74,9 @@ def _segments(line: str) -> Iterable[list[int]]:
 
 
 def _continues(before: str, after: str) -> bool:
-    """Whether a segment goes on with the sentence before it: a speaker tag, or a lower-case word after a quotation."""
+    """Whether a segment goes on with the sentence before it: a name after *Ms.*, a speaker tag, a lower-case word."""
+    if _COURTESY.search(before.rstrip()):
+        return True
     if not _ENDS_IN_QUOTED_EXCLAMATION.search(before):
         return False
     return after[:1].islower() or _SPEAKER_TAG.match(after) is not None
