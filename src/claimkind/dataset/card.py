@@ -10,10 +10,11 @@ from sklearn.metrics import cohen_kappa_score
 from claimkind.labels import LABELS
 
 _PROVENANCE = """\
-The documents of the source `documents` were written for this project with a language model, save `article`, which is
-the project user's own. Every label was given by a language model that read the sentence alone, in two independent
-passes in different orders under `seeds/GUIDE.md`; where the two differed, a third decided. All votes are kept in the
-column `votes`, and `rule` names the rule of the guide that decided."""
+The sources `documents` and `contrast` were written for this project with a language model, save the document
+`article`, which is the project user's own. Labels were given by a language model that read each sentence alone, in two
+passes in different orders under `seeds/GUIDE.md`; where the two differed, a third decided. `seeds/README.md` says how
+independent the passes were; where one session made both, their agreement below is too high to be taken at its word.
+All votes are kept in the column `votes`, and `rule` names the rule of the guide that decided."""
 
 _LIMITS = """\
 - No person has checked the labels. The passes come from the same model, so their agreement says how stable the guide
