@@ -128,7 +128,8 @@ class Table:
                 header, *rows = csv.reader(stream, delimiter=self.separator)
             else:
                 header, *rows = (line.rstrip("\r\n").split(self.separator) for line in stream)
-        return pd.DataFrame(rows, columns=header)
+        # CheckThat's rows may end before the last column.
+        return pd.DataFrame([dict(zip(header, row, strict=False)) for row in rows], columns=header)
 
     def _source_labels(self, values: pd.Series, path: Path) -> pd.Series:
         if self.bins:

@@ -17,7 +17,7 @@ def _read_csv(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:
 
 
 def _read_jsonl(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:
-    yield from pd.read_json(path, lines=True, chunksize=chunk_size, dtype=False, convert_dates=False)
+    yield from pd.read_json(path, lines=True, chunksize=chunk_size, dtype=False)
 
 
 def _read_parquet(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:

@@ -174,5 +174,5 @@ class TestReport:
 
     def test_paragraphs_and_shares_are_shown(self, page):
         assert page.count("<p>") == 2
-        assert "factual 50%" in page
-        assert "speculative 50%" in page
+        assert "50% factual" in page
+        assert "50% speculative" in page
