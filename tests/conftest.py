@@ -63,6 +63,16 @@ def label_document(name: str, text: str, labels: list[str]) -> list[dict]:
     ]  # fmt: skip
 
 
+def contrast_pair(place: str) -> list[dict]:
+    """A fact and its hedge, as a contrast pair."""
+    sides = {"a": (f"The well in {place} is dry.", "factual"), "b": (f"The well in {place} may be dry.", "speculative")}
+    return [
+        {"pair": place, "side": side, "kind": "hedge", "text": text, "sha": text_sha(text), "label": label,
+         "votes": [label] * 2}
+        for side, (text, label) in sides.items()
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A seeds folder with twelve documents of fifteen sentences, one of them called `article`."""
@@ -76,6 +86,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_document(folder / "documents", name, text)
         labels += label_document(name, text, kinds)
     write_labels(folder / "labels" / "documents.jsonl", labels)
+    write_labels(folder / "contrast" / "pairs.jsonl", [row for place in PLACES for row in contrast_pair(place)])
     return folder
 
 

@@ -118,3 +118,7 @@ def wait_for(request, server):
         except OSError:
             assert time.monotonic() < deadline and server.poll() is None, server.stdout.read()
             time.sleep(0.5)
+
+
+def test_nothing_is_left_behind_but_what_the_readme_names(demo):
+    assert {path.name for path in demo[0].iterdir()} == {"data", "mlflow.db", "mlruns", "out"}

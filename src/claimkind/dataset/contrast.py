@@ -28,7 +28,7 @@ class ContrastPairs:
             annotation = to_annotation(place, row, "pair", "side", "kind", "text")
             if annotation.sha != text_sha(row["text"]):
                 raise ClaimkindError(f"{place}: the label was made for other words, its sha differs: label it anew")
-            rows.append({**row, "place": place})
+            rows.append({**row, "rule": annotation.rule, "place": place})
         pairs = pd.DataFrame(rows)
         _check_sides(pairs)
         return pd.DataFrame(

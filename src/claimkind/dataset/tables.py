@@ -15,7 +15,7 @@ class Table:
 
     def __init__(
         self,
-        files: dict[str, str],
+        files: dict[str, str | None],
         folder: str,
         licence: str,
         url: str | None = None,
@@ -37,7 +37,7 @@ class Table:
         """Settings.
 
         Args:
-            files: name and sha256 of each file.
+            files: name and sha256 of each file; null instead of a digest for a file of your own that may change.
             folder: where the files are, or are downloaded to.
             licence: of the sentences.
             url: address that the files' names are relative to, for a public corpus.

@@ -206,6 +206,7 @@ class TransformerClassifier:
             train_sampling_strategy="group_by_length",
             logging_steps=10,
             report_to="none",
+            disable_tqdm=False,  # its default hangs on the log level, which we lower
             use_cpu=not torch.cuda.is_available(),
             bf16=computes_bf16(self.precision),
             seed=self.seed,
