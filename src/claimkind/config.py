@@ -61,6 +61,12 @@ class TrainConfig:
     model: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     evidence_weight: float = 0.0
+    """Weight of training rows without a label of ours, which teach by what their source says of them; 0 leaves them
+    out."""
+    source_weights: dict[str, float] = field(default_factory=dict)
+    """Weight of the training rows of a source, 1 where none is given; 0 leaves the source out."""
+    max_labels: int | None = None
+    """So many labelled training rows at most, drawn with the seed: for learning curves."""
     experiment_name: str = "claimkind"
     run_name: str | None = None
     resume: bool = False

@@ -11,7 +11,7 @@ import pandas as pd
 from datasets import Dataset
 
 from claimkind import tracking
-from claimkind.config import TrainConfig, build
+from claimkind.config import TrainConfig, build, nearest
 from claimkind.dataset.build import BuiltDataset, load_dataset
 from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
@@ -28,6 +28,7 @@ from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples
 
 _EVALUATED = ("validation", "test")
+_ROWS_CHOSEN_BY = ("evidence_weight", "source_weights", "max_labels")
 
 
 class TrainedRun(NamedTuple):
@@ -47,13 +48,14 @@ def run(config: TrainConfig) -> TrainedRun:
     settings = _settings(config)
     classifier: Classifier = build(settings, "model", "claimkind.models")
     dataset = load_dataset(config.data_dir, config.dataset.name)
+    weights = training_weights(dataset.splits["train"].to_pandas(), config)
     work_dir = _work_dir(config, settings, dataset)
     name = config.run_name or _run_name(settings, config)
     with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
         work_dir.mkdir(parents=True, exist_ok=True)
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
-        _fit(classifier, dataset, config.evidence_weight, work_dir, tracked)
+        _fit(classifier, dataset, weights, work_dir, tracked)
         model_uri = tracked.log_model(classifier)
         scores = {split: _evaluate(classifier, dataset, split, config, tracked) for split in _EVALUATED}
     shutil.rmtree(work_dir)
@@ -80,7 +82,10 @@ def _run_name(settings: Mapping[str, Any], config: TrainConfig) -> str:
 
 def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> Path:
     """The folder of checkpoints: the same for the same configuration and data, so that training can go on in it."""
-    key = fingerprint({"model": dict(settings), "dataset": dataset.fingerprint, "experiment": config.experiment_name})
+    key = fingerprint(
+        {"model": dict(settings), "dataset": dataset.fingerprint, "experiment": config.experiment_name}
+        | {name: getattr(config, name) for name in _ROWS_CHOSEN_BY}
+    )
     work_dir = Path(config.data_dir) / "checkpoints" / key
     if config.resume and not (work_dir / "run_id").is_file():
         raise ClaimkindError(f"resume=true, but {work_dir} holds no unfinished training like this: leave it out")
@@ -101,7 +106,7 @@ def _tags(dataset: BuiltDataset) -> dict[str, str]:
 def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> None:
     params = {f"model.{name}": value for name, value in settings.items()}
     params |= {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint, "seed": config.seed}
-    params["evidence_weight"] = config.evidence_weight
+    params |= {name: getattr(config, name) for name in _ROWS_CHOSEN_BY}
     tracked.log_config({**asdict(config), "model": dict(settings)}, params)
     tracked.log_environment()
     for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
@@ -115,12 +120,33 @@ def _with_names(rows: Dataset) -> pd.DataFrame:
     return frame.assign(label=frame["label"].map(dict(enumerate(LABELS))))
 
 
+def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
+    """The weight of each training row: (n,); 0 for those that are left out.
+
+    Raises:
+        ClaimkindError: `source_weights` names a source that the rows do not have, or no row is left.
+    """
+    sources = rows["source"].unique()
+    for name in config.source_weights:
+        if name not in sources:
+            raise ClaimkindError(
+                f"source_weights names {name!r}, which has no training rows here; {nearest(name, sources)}"
+            )
+    labelled = rows["label"].notna().to_numpy()
+    weights = np.array([config.source_weights.get(name, 1.0) for name in rows["source"]])
+    weights *= np.where(labelled, 1.0, config.evidence_weight)
+    if config.max_labels is not None:
+        usable = np.flatnonzero(labelled & (weights > 0))
+        weights[np.random.default_rng(config.seed).permutation(usable)[config.max_labels :]] = 0
+    if not weights.any():
+        raise ClaimkindError("every training row has the weight 0, expected some above it: raise evidence_weight, say")
+    return weights
+
+
 def _fit(
-    classifier: Classifier, dataset: BuiltDataset, evidence_weight: float, work_dir: Path, tracked: tracking.Run
+    classifier: Classifier, dataset: BuiltDataset, weights: np.ndarray, work_dir: Path, tracked: tracking.Run
 ) -> None:
-    """Fit on the training split; rows without a label of ours count with `evidence_weight`, at 0 not at all."""
     validation = dataset.splits["validation"]
-    weights = np.where(pd.isna(dataset.splits["train"].to_pandas()["label"]), evidence_weight, 1.0)
     train = dataset.splits["train"].select(np.flatnonzero(weights))
     classifier.fit(
         train["text"][:],
@@ -141,6 +167,7 @@ def _evaluate(
     truth, probabilities = np.asarray(rows["label"]), classifier.predict_proba(rows["text"][:])
     scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
     tracked.log_metrics(_metrics(scores, split) | _calibration(truth, probabilities, split))
+    tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
     predictions = _with_names(rows)[["id", "group", "source", "genre", "label"]].assign(
         **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
     )
@@ -158,6 +185,21 @@ def _metrics(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
         metrics[f"{split}_{name}"] = score.value
         metrics[f"{split}_{name}_low"] = score.low
         metrics[f"{split}_{name}_high"] = score.high
+    return metrics
+
+
+def _by_source(
+    truth: np.ndarray, probabilities: np.ndarray, rows: pd.DataFrame, split: str, samples: int
+) -> dict[str, float]:
+    """Macro F1 within each source, where there are several."""
+    metrics: dict[str, float] = {}
+    for source, index in rows.groupby("source").indices.items():
+        if len(index) == len(rows):
+            return {}
+        scores = estimate(
+            truth[index], probabilities[index], rows["group"].iloc[index].tolist(), samples=samples, seed=0
+        )
+        metrics |= _metrics({f"macro_f1_{source}": scores["macro_f1"]}, split)
     return metrics
 
 

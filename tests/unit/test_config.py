@@ -36,7 +36,7 @@ def test_every_yaml_file_composes_and_builds(file):
     if group == "source":
         script, overrides = "build_dataset", [f"+source@dataset.sources.added={name}"]
     elif group:
-        script, overrides = SCRIPT_OF_GROUP[group], [f"{'+' if group == 'experiment' else ''}{group}={name}"]
+        script, overrides = SCRIPT_OF_GROUP[group], [f"{group}={name}"]
     else:
         script, overrides = name, []
     config = to_schema(composed(script, *overrides), SCHEMAS[script])
