@@ -87,6 +87,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels += label_document(name, text, kinds)
     write_labels(folder / "labels" / "documents.jsonl", labels)
     write_labels(folder / "contrast" / "pairs.jsonl", [row for place in PLACES for row in contrast_pair(place)])
+    (folder / "labels" / "corrections.csv").write_text("id,sha,corrected\n")
     return folder
 
 

@@ -132,7 +132,7 @@ def correct(rows: pd.DataFrame, corrections: list[str]) -> int:
                     f"{path}:{line}: no sentence has the id {entry['id']!r} and that sha: remove the row"
                 )
             if label:
-                rows.at[positions[entry["id"], entry["sha"]], "label"] = label
+                rows.loc[positions[entry["id"], entry["sha"]], ["label", "rule"]] = [label, None]
                 changed += 1
     return changed
 

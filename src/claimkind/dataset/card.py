@@ -1,5 +1,6 @@
 """The data card: what a dataset holds, where it comes from, how far it can be trusted."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def write_card(path: Path, description: Mapping[str, Any], splits: Mapping[str, 
         "Agreement with the corpora's own labels": _agreement_with_sources(rows),
         "Evidence": _evidence(description),
         "Rules that decided": _table(pd.crosstab(rows["rule"], rows["label"])),
+        "Most frequent phrases of the documents": _phrases(rows[rows["source"] == "documents"]),
         "Licences": _counts(rows, "licence"),
         "Duplicates and splits": _splitting(description),
         "Known limits": _LIMITS,
@@ -87,6 +89,21 @@ def _evidence(description: Mapping[str, Any]) -> str:
         "P(source label | class), measured on training rows that carry both labels and re-weighted to the corpus's own "
         "shares; rows with a label of ours have one-hot evidence instead.\n\n" + _table(table)
     )
+
+
+def _phrases(rows: pd.DataFrame, words: int = 6, shown: int = 8) -> str:
+    """Runs of words that recur most: text by a language model likes to repeat its frames."""
+    documents: dict[str, set[str]] = {}
+    for row in rows.itertuples():
+        tokens = re.findall(r"[\w’']+", str(row.text).lower())
+        for start in range(len(tokens) - words + 1):
+            documents.setdefault(" ".join(tokens[start : start + words]), set()).add(str(row.document))
+    if not documents:
+        return "No documents."
+    ranked = sorted(documents.items(), key=lambda item: (-len(item[1]), item[0]))[:shown]
+    table = pd.DataFrame({"documents": [len(names) for _, names in ranked]}, index=[phrase for phrase, _ in ranked])
+    table.index.name = f"{words} words"
+    return _table(table)
 
 
 def _front_matter(description: Mapping[str, Any], rows: pd.DataFrame) -> str:
