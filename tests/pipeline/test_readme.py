@@ -12,7 +12,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def block(language: str, containing: str) -> str:
     """The fenced block in a language that contains a text."""
-    found = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in code]
+    blocks = [code.partition("\n") for code in README.split("```")[1::2]]
+    found = [code for name, _, code in blocks if name == language and containing in code]
     assert len(found) == 1, f"{len(found)} {language} blocks of the README contain {containing!r}"
     return found[0]
 
