@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from claimkind.evaluation.significance import Sentences, compare_all, holm, mcnemar, spread
+
+
+def simulated(random, size=600, accuracies=(0.75, 0.75), groups_of=1):
+    """Sentences, and models that are right independently of each other."""
+    truth = random.integers(3, size=size)
+    sentences = Sentences(truth, np.arange(size) // groups_of)
+
+    def model(accuracy):
+        wrong = (truth + random.integers(1, 3, size=size)) % 3
+        return np.where(random.random(size) < accuracy, truth, wrong)[None]
+
+    return sentences, {f"model {index}": model(accuracy) for index, accuracy in enumerate(accuracies)}
+
+
+def test_a_plain_difference_is_said_in_words():
+    sentences, models = simulated(np.random.default_rng(0), accuracies=(0.7, 0.8))
+    [difference] = compare_all(models, sentences)
+    assert difference.separable
+    assert difference.verdict().startswith("model 1 is better than model 0 by ")
+    assert difference.macro_f1.low < difference.macro_f1.value < difference.macro_f1.high < 0
+
+
+def test_what_cannot_be_told_apart_says_how_many_sentences_it_takes():
+    sentences, models = simulated(np.random.default_rng(2), size=150, accuracies=(0.74, 0.78))
+    [difference] = compare_all(models, sentences)
+    assert not difference.separable
+    assert difference.sentences_needed > 150
+    assert f"not separable on 150 sentences; about {difference.sentences_needed:,} would" in difference.verdict()
+
+
+def test_a_model_equals_itself():
+    sentences, models = simulated(np.random.default_rng(0))
+    [difference] = compare_all({"a": models["model 0"], "b": models["model 0"]}, sentences)
+    assert difference.verdict() == "a and b: not separable on 600 sentences"
+    assert difference.p == difference.p_mcnemar == 1
+
+
+def test_sentences_of_one_group_count_less():
+    sentences, models = simulated(np.random.default_rng(0), groups_of=1)
+    alone = compare_all(models, sentences)[0].macro_f1
+    copies = Sentences(np.repeat(sentences.truth, 5), np.repeat(sentences.groups, 5))
+    grouped = compare_all({name: np.repeat(rows, 5, axis=1) for name, rows in models.items()}, copies)[0].macro_f1
+    assert grouped.high - grouped.low == pytest.approx(alone.high - alone.low, rel=0.1), "copies narrow the interval"
+
+
+def test_seeds_that_scatter_widen_the_interval():
+    random = np.random.default_rng(0)
+    sentences, models = simulated(random, accuracies=(0.5, 0.75, 0.95))
+    scattered = np.concatenate(list(models.values()))
+    steady = np.repeat(models["model 1"], 3, axis=0)
+    found = spread({"scattered": scattered, "steady": steady}, sentences)
+    assert found["scattered"].high - found["scattered"].low > 2 * (found["steady"].high - found["steady"].low)
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+
+
+def test_mcnemar_by_hand():
+    # 8 sentences that only the first gets right, 1 that only the second does: 2 · (1 + 9) / 2^9
+    first = np.array([True] * 8 + [False] + [True] * 20)
+    second = np.array([False] * 8 + [True] + [True] * 20)
+    assert mcnemar(first, second) == pytest.approx(20 / 512)
+
+
+@pytest.mark.slow
+def test_equal_models_are_seldom_called_different():
+    random = np.random.default_rng(0)
+    draws = [compare_all(*reversed(simulated(random, size=400)), samples=400)[0] for _ in range(1000)]
+    assert sum(not draw.separable for draw in draws) >= 940
+
+
+@pytest.mark.slow
+def test_the_interval_covers_a_known_difference():
+    random = np.random.default_rng(1)
+    # Balanced classes and errors spread evenly: macro F1 is the accuracy, so the difference is 0.06.
+    draws = [
+        compare_all(*reversed(simulated(random, size=500, accuracies=(0.8, 0.74))), samples=400)[0].macro_f1
+        for _ in range(1000)
+    ]
+    covered = sum(draw.low <= 0.06 <= draw.high for draw in draws)
+    assert 930 <= covered <= 970
