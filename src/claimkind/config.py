@@ -67,6 +67,9 @@ class TrainConfig:
     """Weight of the training rows of a source, 1 where none is given; 0 leaves the source out."""
     max_labels: int | None = None
     """So many labelled training rows at most, drawn with the seed: for learning curves."""
+    target_precision: float | None = None
+    """The model says `undecided` below the confidence at which so many of its labels are right on validation; null
+    gives every sentence a label."""
     experiment_name: str = "claimkind"
     run_name: str | None = None
     resume: bool = False
@@ -99,6 +102,7 @@ class CompareConfig:
     experiment_name: str = "claimkind"
     dataset_name: str = "embedded"
     promote: bool = False
+    bootstrap_samples: int = 2000
     registered_name: str = "claimkind"
     alias: str = "champion"
 

@@ -7,6 +7,8 @@ import numpy as np
 from claimkind.errors import ClaimkindError
 
 LABELS = ("factual", "speculative", "opinion")
+UNDECIDED = "undecided"
+"""What a model that may abstain says of a sentence of which it is not sure enough."""
 PROBABILITY_COLUMNS = tuple(f"p_{label}" for label in LABELS)
 
 

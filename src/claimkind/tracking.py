@@ -28,7 +28,7 @@ from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
-from claimkind.models.base import Classifier
+from claimkind.models.base import Predictor
 
 _PACKAGE = Path(claimkind.__file__).parent
 _SIGNATURE = ModelSignature(
@@ -90,7 +90,15 @@ class Run:
             rows.to_parquet(path, index=False)
             mlflow.log_artifact(str(path), str(Path(name).parent))
 
-    def log_model(self, classifier: Classifier) -> str:
+    def describe(self, text: str) -> None:
+        """Set the Markdown text at the head of the run's page."""
+        mlflow.set_tag("mlflow.note.content", text)
+
+    def link(self, run_id: str) -> str:
+        """Address of another run of this experiment within MLflow's UI."""
+        return f"#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    def log_model(self, classifier: Predictor) -> str:
         """Log a fitted classifier as a pyfunc with our package shipped along; later metrics are linked with it.
 
         Returns:
@@ -211,7 +219,39 @@ def register(run_id: str, name: str, alias: str) -> int:
     return int(version)
 
 
-def fetch_model(model_uri: str) -> Classifier:
+def run_of_alias(name: str, alias: str) -> str | None:
+    """The run that trained the model which an alias points at; None where there is no such alias."""
+    try:
+        version = mlflow.MlflowClient().get_model_version_by_alias(name, alias)
+    except MlflowException:
+        return None
+    return version.tags.get("run_id") or version.run_id
+
+
+def run_tags(run_id: str) -> dict[str, str]:
+    """The tags of a run."""
+    return dict(mlflow.get_run(run_id).data.tags)
+
+
+def fetch_table(run_id: str, name: str) -> pd.DataFrame:
+    """Read a table that a run logged.
+
+    Raises:
+        ClaimkindError: the run has no such table.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return pd.read_parquet(
+                mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
+            )
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ClaimkindError(
+            f"run {run_id} holds no {name} ({reason}), expected its predictions: train it anew"
+        ) from None
+
+
+def fetch_model(model_uri: str) -> Predictor:
     """Load a model of ours from MLflow or from a local folder, without running any code that came with it.
 
     Args:

@@ -19,6 +19,8 @@ from claimkind.evaluation import plots
 from claimkind.evaluation.metrics import (
     Estimate,
     brier_score,
+    class_calibration_error,
+    coverage_at,
     estimate,
     expected_calibration_error,
     log_loss,
@@ -26,6 +28,7 @@ from claimkind.evaluation.metrics import (
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples
+from claimkind.models.calibration import CalibratedClassifier, rescale
 
 _EVALUATED = ("validation", "test")
 _ROWS_CHOSEN_BY = ("evidence_weight", "source_weights", "max_labels")
@@ -56,8 +59,11 @@ def run(config: TrainConfig) -> TrainedRun:
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
         _fit(classifier, dataset, weights, work_dir, tracked)
-        model_uri = tracked.log_model(classifier)
-        scores = {split: _evaluate(classifier, dataset, split, config, tracked) for split in _EVALUATED}
+        calibrated = CalibratedClassifier.fitted(
+            classifier, _examples(dataset.splits["validation"]), config.target_precision
+        )
+        model_uri = tracked.log_model(calibrated)
+        scores = {split: _evaluate(calibrated, dataset, split, config, tracked) for split in _EVALUATED}
     shutil.rmtree(work_dir)
     print(f"run {name} ({tracked.run_id}), model {model_uri}: test macro F1 {scores['test']['macro_f1']}")  # noqa: T201
     return TrainedRun(tracked.run_id, model_uri, scores["test"])
@@ -146,13 +152,12 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
 def _fit(
     classifier: Classifier, dataset: BuiltDataset, weights: np.ndarray, work_dir: Path, tracked: tracking.Run
 ) -> None:
-    validation = dataset.splits["validation"]
     train = dataset.splits["train"].select(np.flatnonzero(weights))
     classifier.fit(
         train["text"][:],
         evidence_of(train),
         weights=weights[weights > 0],
-        validation=Examples(validation["text"][:], evidence_of(validation)),
+        validation=_examples(dataset.splits["validation"]),
         work_dir=work_dir,
         on_metrics=lambda step, metrics: tracked.log_metrics(
             {f"training/{name}": value for name, value in metrics.items()}, step
@@ -160,13 +165,19 @@ def _fit(
     )
 
 
+def _examples(rows: Dataset) -> Examples:
+    return Examples(rows["text"][:], evidence_of(rows))
+
+
 def _evaluate(
-    classifier: Classifier, dataset: BuiltDataset, split: str, config: TrainConfig, tracked: tracking.Run
+    calibrated: CalibratedClassifier, dataset: BuiltDataset, split: str, config: TrainConfig, tracked: tracking.Run
 ) -> dict[str, Estimate]:
     rows = dataset.splits[split]
-    truth, probabilities = np.asarray(rows["label"]), classifier.predict_proba(rows["text"][:])
+    truth, raw = np.asarray(rows["label"]), calibrated.classifier.predict_proba(rows["text"][:])
+    probabilities = rescale(raw, calibrated.temperature)
     scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
     tracked.log_metrics(_metrics(scores, split) | _calibration(truth, probabilities, split))
+    tracked.log_metrics({f"{split}_uncalibrated_ece": expected_calibration_error(truth, raw)})
     tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
     predictions = _with_names(rows)[["id", "group", "source", "genre", "label"]].assign(
         **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
@@ -175,6 +186,7 @@ def _evaluate(
     title = f"{dataset.name} {split}, n = {len(rows)}"
     tracked.log_figure(plots.plot_confusion(truth, probabilities, title), f"plots/{split}_confusion.png")
     tracked.log_figure(plots.plot_reliability(truth, probabilities, title), f"plots/{split}_reliability.png")
+    tracked.log_figure(plots.plot_risk_coverage(truth, probabilities, title), f"plots/{split}_risk_coverage.png")
     tracked.log_figure(plots.plot_precision_recall(truth, probabilities, title), f"plots/{split}_precision_recall.png")
     return scores
 
@@ -204,8 +216,12 @@ def _by_source(
 
 
 def _calibration(truth: np.ndarray, probabilities: np.ndarray, split: str) -> dict[str, float]:
-    return {
+    metrics = {
         f"{split}_log_loss": log_loss(truth, probabilities),
         f"{split}_brier_score": brier_score(truth, probabilities),
-        f"{split}_expected_calibration_error": expected_calibration_error(truth, probabilities),
+        f"{split}_ece": expected_calibration_error(truth, probabilities),
+        f"{split}_coverage_at_95": coverage_at(truth, probabilities, 0.95),
     }
+    for index, label in enumerate(LABELS):
+        metrics[f"{split}_ece_{label}"] = class_calibration_error(truth == index, probabilities[:, index])
+    return metrics

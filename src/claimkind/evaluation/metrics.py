@@ -115,3 +115,34 @@ def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bin
     """Mean gap between confidence and accuracy over the bins, weighted by their size (Guo et al. 2017)."""
     filled = reliability(truth, probabilities, bins)
     return sum(entry.size * abs(entry.confidence - entry.accuracy) for entry in filled) / len(truth)
+
+
+def class_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
+    """Mean gap between the probability of one class and its frequency (Nixon et al. 2019, static calibration error).
+
+    Args:
+        truth: (n,) whether the sentence is of the class.
+        probability: (n,) of the class.
+        bins: equally wide.
+    """
+    index = np.minimum((probability * bins).astype(int), bins - 1)
+    gaps = [
+        abs(float(probability[index == b].mean() - truth[index == b].mean())) * int((index == b).sum())
+        for b in np.unique(index)
+    ]
+    return sum(gaps) / len(truth)
+
+
+def risk_coverage(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (n,) and risk (n,): the error of the surest predictions as more are taken (El-Yaniv and Wiener 2010)."""
+    wrong = probabilities.argmax(axis=1) != truth
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    taken = np.arange(1, len(truth) + 1)
+    return taken / len(truth), np.cumsum(wrong[order]) / taken
+
+
+def coverage_at(truth: np.ndarray, probabilities: np.ndarray, precision: float) -> float:
+    """Largest share of sentences, the surest first, among which so many predictions are right; 0 if there is none."""
+    coverage, risk = risk_coverage(truth, probabilities)
+    reached = coverage[risk <= 1 - precision]
+    return float(reached.max()) if len(reached) else 0.0

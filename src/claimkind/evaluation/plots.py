@@ -1,10 +1,18 @@
 """Pictures of how a model does; each function draws one figure."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from claimkind.evaluation.metrics import confusion_matrix, expected_calibration_error, reliability
+from claimkind.evaluation.metrics import (
+    Estimate,
+    confusion_matrix,
+    expected_calibration_error,
+    reliability,
+    risk_coverage,
+)
 from claimkind.labels import LABELS
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008); line styles tell the same.
@@ -26,6 +34,20 @@ def plot_confusion(truth: np.ndarray, probabilities: np.ndarray, title: str) -> 
     axes.set_xticks(range(len(LABELS)), LABELS)
     axes.set_yticks(range(len(LABELS)), LABELS, rotation=90, va="center")
     axes.set(xlabel="predicted", ylabel="labelled", title=title)
+    return figure
+
+
+def plot_estimates(estimates: Mapping[str, Estimate], title: str) -> Figure:
+    """Figures with their intervals, one below the other."""
+    figure = Figure(figsize=(8, 1.2 + 0.45 * len(estimates)), layout="constrained")
+    axes = figure.subplots()
+    for row, estimate in enumerate(estimates.values()):
+        axes.plot([estimate.low, estimate.high], [row, row], color=COLOURS["factual"], linewidth=3)
+        axes.plot(estimate.value, row, marker="o", color="black")
+    axes.set_yticks(range(len(estimates)), list(estimates))
+    axes.set_ylim(len(estimates) - 0.5, -0.5)
+    axes.grid(axis="x", alpha=0.4)
+    axes.set_title(title, loc="left", fontsize="medium")
     return figure
 
 
@@ -62,4 +84,16 @@ def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, title: s
         )
     axes.legend(loc="lower left", fontsize=9)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision", title=title)
+    return figure
+
+
+def plot_risk_coverage(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
+    """What abstaining buys: the error among the sentences that still get a label."""
+    coverage, risk = risk_coverage(truth, probabilities)
+    figure = Figure(figsize=(5, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(coverage, risk, color=COLOURS["factual"])
+    axes.axhline(0.05, color="grey", linewidth=1, linestyle=":")
+    axes.set(xlabel="share of sentences that get a label", ylabel="share of these that is wrong", title=title)
+    axes.set(xlim=(0, 1), ylim=(0, None))
     return figure

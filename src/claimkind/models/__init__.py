@@ -7,22 +7,26 @@ A family is one module of this package: `<family>.py` with a class `<Family>Clas
 import importlib
 import re
 from pathlib import Path
+from typing import Any
 
 from claimkind import __version__
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from claimkind.manifest import read_manifest, write_manifest
-from claimkind.models.base import Classifier
+from claimkind.models.base import Classifier, Predictor
+from claimkind.models.calibration import CalibratedClassifier, check_numbers
 
 _REMEDY = "train it again, or fetch it again from where it was logged"
 
 
-def family_of(classifier: Classifier) -> str:
-    """The name of a classifier's family: that of its module."""
+def family_of(classifier: Predictor) -> str:
+    """The name of a classifier's family: that of its module, or of the classifier that a calibrated one holds."""
+    if isinstance(classifier, CalibratedClassifier):
+        return family_of(classifier.classifier)
     return type(classifier).__module__.rpartition(".")[2]
 
 
-def save(classifier: Classifier, folder: Path) -> None:
+def save(classifier: Predictor, folder: Path) -> None:
     """Save a fitted classifier into a new folder, its manifest last.
 
     Raises:
@@ -32,10 +36,13 @@ def save(classifier: Classifier, folder: Path) -> None:
         raise ClaimkindError(f"{folder} is not empty, expected a new folder for the model: choose another")
     folder.mkdir(parents=True, exist_ok=True)
     classifier.save(folder)
-    write_manifest(folder, {"family": family_of(classifier), "labels": list(LABELS), "claimkind": __version__})
+    description: dict[str, Any] = {"family": family_of(classifier), "labels": list(LABELS), "claimkind": __version__}
+    if isinstance(classifier, CalibratedClassifier):
+        description |= {"temperature": classifier.temperature, "abstain_below": classifier.abstain_below}
+    write_manifest(folder, description)
 
 
-def load(folder: str | Path) -> Classifier:
+def load(folder: str | Path) -> Predictor:
     """Load a saved classifier of any family after checking its digests; nothing in the folder is executed.
 
     Raises:
@@ -46,7 +53,12 @@ def load(folder: str | Path) -> Classifier:
     manifest = read_manifest(folder, "a saved model", _REMEDY)
     if manifest.get("labels") != list(LABELS):
         raise ClaimkindError(f"{folder} has the labels {manifest.get('labels')}, expected {list(LABELS)}: {_REMEDY}")
-    return _class_of(str(manifest.get("family")), folder).load(folder)
+    classifier = _class_of(str(manifest.get("family")), folder).load(folder)
+    if "temperature" not in manifest:
+        return classifier
+    return CalibratedClassifier(
+        classifier, *check_numbers(manifest["temperature"], manifest.get("abstain_below"), folder)
+    )
 
 
 def _class_of(family: str, folder: Path) -> type[Classifier]:

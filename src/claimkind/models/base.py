@@ -20,7 +20,19 @@ class Examples(NamedTuple):
     """(n, 3): likelihood of what the source said under each class; one-hot where the class is known."""
 
 
-class Classifier(Protocol):
+class Predictor(Protocol):
+    """What can be saved and asked: a fitted classifier, calibrated or not."""
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Probabilities of each text: (n, 3) float64 in the order of `LABELS`, rows sum to 1; n may be 0."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that `load` needs, as data that executes nothing."""
+        ...
+
+
+class Classifier(Predictor, Protocol):
     """What every family offers. The arguments of its `__init__` are its settings and are checked by their types."""
 
     def fit(
@@ -46,14 +58,6 @@ class Classifier(Protocol):
         Returns:
             self.
         """
-        ...
-
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Probabilities of each text: (n, 3) float64 in the order of `LABELS`, rows sum to 1; n may be 0."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write everything that `load` needs, as data that executes nothing."""
         ...
 
     @classmethod

@@ -125,7 +125,7 @@ class TfidfClassifier:
         )
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Probabilities; see `Classifier.predict_proba`."""
+        """Probabilities; see `Predictor.predict_proba`."""
         check_fitted(self.pipeline_)
         if not len(texts):
             return np.zeros((0, len(LABELS)))

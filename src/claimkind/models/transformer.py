@@ -214,7 +214,7 @@ class TransformerClassifier:
         )
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Probabilities; see `Classifier.predict_proba`. Computed in fp32, in batches of like length."""
+        """Probabilities; see `Predictor.predict_proba`. Computed in fp32, in batches of like length."""
         check_fitted(self.model_)
         probabilities = np.zeros((len(texts), len(LABELS)))
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from claimkind.config import ScoreConfig
 from claimkind.dataset.sentences import split_sentences
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS
-from claimkind.models.base import Classifier
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
+from claimkind.models.base import Predictor
 from claimkind.scoring.readers import TEXT_ENDINGS, find_files, read_texts
 from claimkind.scoring.report import write_report
 from claimkind.scoring.writers import check_output, open_writer
@@ -49,7 +50,9 @@ def run(config: ScoreConfig) -> Counter[str]:
                 kept.append(scored)
     if config.report:
         write_report(Path(config.report), pd.concat(kept, ignore_index=True), title=Path(config.input).stem)
-    shares = ", ".join(f"{counts[label]:,} {label}" for label in LABELS)
+    shares = ", ".join(
+        f"{counts[label]:,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or counts[label]
+    )
     print(f"{output}: {counts.total():,} sentences, {shares}")  # noqa: T201
     return counts
 
@@ -85,19 +88,24 @@ def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["document", "sentence", "paragraph", "start", "end", "text"])
 
 
-def score_chunk(classifier: Classifier, chunk: pd.DataFrame) -> pd.DataFrame:
+def score_chunk(classifier: Predictor, chunk: pd.DataFrame) -> pd.DataFrame:
     """Add `OUTPUT_COLUMNS` to rows with `text`; a column of the input with such a name becomes `input_<name>`."""
     taken = {name: f"input_{name}" for name in chunk.columns if name in OUTPUT_COLUMNS}
     labelled = label_texts(classifier, chunk["text"].tolist())
     return pd.concat([chunk.rename(columns=taken), labelled], axis=1)
 
 
-def label_texts(classifier: Classifier, texts: Sequence[str]) -> pd.DataFrame:
-    """Label texts: one row each, with the columns `OUTPUT_COLUMNS`."""
+def label_texts(classifier: Predictor, texts: Sequence[str]) -> pd.DataFrame:
+    """Label texts: one row each, with the columns `OUTPUT_COLUMNS`.
+
+    A model that was given `abstain_below` says `undecided` of sentences of which it is less sure.
+    """
     probabilities = classifier.predict_proba(texts)
+    confidence = probabilities.max(axis=1, initial=0)
+    decided = confidence >= getattr(classifier, "abstain_below", 0.0)
     columns = {
-        "label": [LABELS[index] for index in probabilities.argmax(axis=1)],
-        "confidence": probabilities.max(axis=1) if len(texts) else probabilities.sum(axis=1),
+        "label": np.where(decided, np.array(LABELS)[probabilities.argmax(axis=1)], UNDECIDED),
+        "confidence": confidence,
         **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True)),
     }
     return pd.DataFrame(columns)

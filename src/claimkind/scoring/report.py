@@ -8,13 +8,15 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from claimkind.evaluation.plots import COLOURS
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
 
 _MEANINGS = {
     "factual": "presented as settled and checkable",
     "speculative": "possible, predicted, alleged or asked",
     "opinion": "a judgement, a feeling or advice of the writer",
+    UNDECIDED: "the model is not sure enough to say",
 }
+_COLOURS = {**COLOURS, UNDECIDED: "#555555"}
 
 
 def write_report(path: Path, scored: pd.DataFrame, title: str) -> None:
@@ -29,7 +31,11 @@ def write_report(path: Path, scored: pd.DataFrame, title: str) -> None:
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         title=title,
-        legend=[{"label": label, "meaning": _MEANINGS[label], "colour": COLOURS[label]} for label in LABELS],
+        legend=[
+            {"label": label, "meaning": _MEANINGS[label], "colour": _COLOURS[label]}
+            for label in (*LABELS, UNDECIDED)
+            if label in LABELS or (scored["label"] == label).any()
+        ],
         documents=[_describe(name, rows) for name, rows in _documents(scored, title)],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +56,7 @@ def _describe(name: str, rows: pd.DataFrame) -> dict[str, Any]:
     return {
         "name": name,
         "sentences": len(rows),
-        "shares": [{"label": label, "share": float(shares.get(label, 0.0))} for label in LABELS],
+        "shares": [{"label": label, "share": float(shares.get(label, 0.0))} for label in (*LABELS, UNDECIDED)],
         "paragraphs": [_sentences(part) for _, part in rows.groupby("paragraph", sort=False)],
     }
 

@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+
+from claimkind import models
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation.metrics import expected_calibration_error
+from claimkind.labels import one_hot
+from claimkind.manifest import MANIFEST, write_manifest
+from claimkind.models.base import Examples
+from claimkind.models.calibration import CalibratedClassifier, fit_temperature, rescale, threshold_for
+from claimkind.models.tfidf import TfidfClassifier
+from claimkind.scoring.engine import label_texts
+
+TEXTS = ["Rain fell.", "Rain may fall.", "Rain is sadly dull."] * 4
+LABELLED = one_hot(["factual", "speculative", "opinion"] * 4)
+
+
+def drawn(size=4000, temperature=1.0, seed=0):
+    """True classes drawn from probabilities, and the same probabilities sharpened by a temperature below 1."""
+    random = np.random.default_rng(seed)
+    honest = random.dirichlet([0.6] * 3, size=size)
+    truth = (random.random(size)[:, None] > honest.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    return truth, rescale(honest, temperature)
+
+
+def test_the_temperature_undoes_what_was_done():
+    truth, sharpened = drawn(temperature=0.5)
+    temperature = fit_temperature(truth, sharpened)
+    assert temperature == pytest.approx(2, rel=0.1)
+    before, after = (expected_calibration_error(truth, p) for p in (sharpened, rescale(sharpened, temperature)))
+    assert after < 0.03 < before
+
+
+def test_a_temperature_changes_no_prediction():
+    _, probabilities = drawn(size=200)
+    for temperature in (0.3, 1, 4):
+        scaled = rescale(probabilities, temperature)
+        assert np.allclose(scaled.sum(axis=1), 1)
+        assert (scaled.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+
+
+def test_the_threshold_is_the_lowest_that_reaches_the_precision():
+    confidence = np.array([0.9, 0.8, 0.8, 0.7, 0.6])
+    probabilities = np.column_stack([confidence, (1 - confidence) * 0.6, (1 - confidence) * 0.4])
+    truth = np.array([0, 0, 1, 0, 0])
+    assert threshold_for(truth, probabilities, 0.8) == 0.6
+    assert threshold_for(truth, probabilities, 0.9) == 0.9
+    with pytest.raises(ClaimkindError, match=r"not reached on validation at any confidence; .* right in 0% of cases"):
+        threshold_for(np.full(5, 2), probabilities, 0.9)
+    with pytest.raises(ClaimkindError, match=r"target_precision is 95, expected a share above 0 and at most 1"):
+        threshold_for(truth, probabilities, 95)
+
+
+@pytest.fixture
+def calibrated():
+    return CalibratedClassifier(TfidfClassifier(min_df=1).fit(TEXTS, LABELLED), 2.0, 0.6)
+
+
+def test_a_calibrated_model_survives_saving(calibrated, tmp_path):
+    models.save(calibrated, tmp_path / "model")
+    loaded = models.load(tmp_path / "model")
+    assert (loaded.temperature, loaded.abstain_below) == (2.0, 0.6)
+    assert np.array_equal(loaded.predict_proba(TEXTS), calibrated.predict_proba(TEXTS))
+    assert models.family_of(loaded) == "tfidf"
+
+
+def test_a_manifest_with_a_senseless_temperature_is_one_sentence(calibrated, tmp_path):
+    models.save(calibrated, tmp_path / "model")
+    content = json.loads((tmp_path / "model" / MANIFEST).read_text())
+    write_manifest(tmp_path / "model", {**content, "temperature": -1})
+    with pytest.raises(ClaimkindError, match=r"has the temperature -1 and abstain_below 0\.6, expected a positive"):
+        models.load(tmp_path / "model")
+
+
+def test_below_the_threshold_a_sentence_stays_undecided_and_keeps_its_probabilities(calibrated):
+    scored = label_texts(calibrated, ["Rain fell.", "Entirely other words"])
+    sure = scored["confidence"] >= 0.6
+    assert (scored["label"] == "undecided").tolist() == (~sure).tolist()
+    assert not sure.all()
+    assert np.allclose(scored[["p_factual", "p_speculative", "p_opinion"]].sum(axis=1), 1)
+
+
+def test_fitting_needs_sentences_that_training_did_not_see(calibrated):
+    held_out = Examples(
+        ["Snow fell.", "Snow may fall.", "Snow is dull."], one_hot(["factual", "speculative", "opinion"])
+    )
+    fitted = CalibratedClassifier.fitted(calibrated.classifier, held_out, target_precision=0.5)
+    assert 0.1 <= fitted.temperature <= 10
+    assert 0 <= fitted.abstain_below <= 1
