@@ -88,6 +88,12 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_labels(folder / "labels" / "documents.jsonl", labels)
     write_labels(folder / "contrast" / "pairs.jsonl", [row for place in PLACES for row in contrast_pair(place)])
     (folder / "labels" / "corrections.csv").write_text("id,sha,corrected\n")
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "behaviour.txt").write_text("")
+    hedge = {"group": "hedge", "text": "Rain fell.", "label": "factual"}
+    write_labels(
+        folder / "behaviour" / "pairs.jsonl", [{**hedge, "edited": "Rain may fall.", "edited_label": "speculative"}]
+    )
     return folder
 
 

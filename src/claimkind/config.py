@@ -108,6 +108,19 @@ class CompareConfig:
 
 
 @dataclass
+class EvaluateConfig:
+    """`scripts/evaluate.py`."""
+
+    model_uri: str = "models:/claimkind@champion"
+    dataset_name: str = "embedded"
+    split: str = "test"
+    experiment_name: str = "claimkind"
+    bootstrap_samples: int = 1000
+    seeds_dir: str = "seeds"
+    data_dir: str = "data"
+
+
+@dataclass
 class BenchmarkConfig:
     """`scripts/benchmark.py`."""
 
@@ -133,6 +146,7 @@ SCHEMAS: dict[str, type] = {
     "train": TrainConfig,
     "audit_labels": AuditLabelsConfig,
     "compare": CompareConfig,
+    "evaluate": EvaluateConfig,
     "score": ScoreConfig,
     "benchmark": BenchmarkConfig,
 }

@@ -83,6 +83,16 @@ def test_the_article_is_scored_and_shown(demo):
     assert all(text in page for text in scored["text"])
 
 
+def test_the_champion_is_evaluated_by_class_source_slice_and_behaviour(demo, seeds):
+    folder, _ = demo
+    arguments = [f"seeds_dir={seeds}"]
+    shown = run_script("evaluate", *arguments, cwd=folder, check=True).stdout
+    for table in ("whole", "classes", "sources", "genres", "slices", "behaviour"):
+        assert f"\n{table}\n" in shown
+    done = run_script("evaluate", "split=train", cwd=folder)
+    assert "split=train holds no evaluated sentences, expected validation or test" in done.stderr
+
+
 def test_an_unknown_model_is_one_sentence(demo):
     done = run_script("score", "input=out", "output=o.csv", "model_uri=models:/claimkind@gone", cwd=demo[0])
     assert done.returncode == 2

@@ -31,14 +31,16 @@ def split_by_group(rows: pd.DataFrame, *, shares: dict[str, float], seed: int) -
     """
     groups = _describe_groups(rows, seed)
     target = np.array([1 - shares["validation"] - shares["test"], shares["validation"], shares["test"]])
-    assigned = np.zeros(len(SPLITS))
-    assigned[SPLITS.index("test")] = groups.loc[groups["pinned"], "labelled"].sum()
     side: dict[str, str] = dict.fromkeys(groups.index[groups["pinned"]], "test")
-    for name, labelled in groups.loc[~groups["pinned"], "labelled"].items():
-        lag = target * (assigned.sum() + labelled) - assigned
-        chosen = int(lag.argmax()) if labelled else 0
-        assigned[chosen] += labelled
-        side[str(name)] = SPLITS[chosen]
+    for _, source in groups.groupby("source", sort=False):
+        # What is pinned counts for its own source only: the others keep their shares on the test side.
+        assigned = np.zeros(len(SPLITS))
+        assigned[SPLITS.index("test")] = source.loc[source["pinned"], "labelled"].sum()
+        for name, labelled in source.loc[~source["pinned"], "labelled"].items():
+            lag = target * (assigned.sum() + labelled) - assigned
+            chosen = int(lag.argmax()) if labelled else 0
+            assigned[chosen] += labelled
+            side[str(name)] = SPLITS[chosen]
     splits = rows["group"].map(side)
     _check_splits(splits, len(groups))
     return splits

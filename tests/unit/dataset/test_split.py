@@ -60,3 +60,11 @@ def test_groups_without_a_label_go_to_train():
 def test_too_few_groups_are_refused():
     with pytest.raises(ClaimkindError, match="1 groups leave the validation split empty"):
         split(make_rows(groups=1))
+
+
+def test_rows_pinned_in_one_source_take_nothing_from_the_test_side_of_another():
+    ours, theirs = make_rows(seed=1), make_rows(seed=2).assign(source="t")
+    theirs["group"] = "t" + theirs["group"]
+    theirs["pinned"] = theirs["group"] < "tg100"
+    sides = split(pd.concat([ours, theirs], ignore_index=True))
+    assert sides[: len(ours)].value_counts(normalize=True)["test"] == pytest.approx(0.2, abs=0.02)

@@ -1,0 +1,57 @@
+"""Slices of the sentences: kinds of wording on which models are known to differ."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from claimkind.evaluation.metrics import estimate
+
+_PATTERNS = {
+    "attribution": r"\b(said|says|say|told|according to|wrote|added|announced|argued|called|describ\w+)\b",
+    "quotation": r"[“”\"«»]",
+    "forecast": r"\b(will|shall|going to|expect\w*|forecast\w*|predict\w*|by 20\d\d|next (week|month|year))\b",
+    "conditional": r"\b(if|unless|provided|should the|were the)\b",
+    "modal should": r"\b(should|ought to|must)\b",
+    "hedge": r"\b(may|might|could|perhaps|probably|likely|possibl[ey]|appears?|seems?|reportedly|allegedly)\b",
+    "question": r"\?[\"”’]?\s*$",
+    "numbers": r"\d",
+    "negation": r"\b(not|no|never|nobody|nothing|none|without|cannot)\b|n[’']t\b",
+}
+_SHORT, _LONG = 8, 30
+
+
+def slices_of(texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Which sentences are in each slice: masks of (n,). A sentence can be in several, or in none.
+
+    Slices are found by wording alone and serve to look at errors; they decide no label.
+    """
+    masks = {
+        name: np.array([re.search(pattern, text, re.IGNORECASE) is not None for text in texts], dtype=bool)
+        for name, pattern in _PATTERNS.items()
+    }
+    lengths = np.array([len(text.split()) for text in texts])
+    masks[f"under {_SHORT} words"] = lengths < _SHORT
+    masks[f"over {_LONG} words"] = lengths > _LONG
+    return masks
+
+
+def table_of(
+    masks: dict[str, np.ndarray], truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, *, samples: int
+) -> pd.DataFrame:
+    """Macro F1 with its interval, and accuracy, within each slice; `slice`, `sentences`, `macro F1`, `accuracy`.
+
+    Args:
+        masks: (n,) each; empty ones are left out.
+        truth: (n,) positions in `LABELS`.
+        probabilities: (n, 3).
+        groups: (n,) names.
+        samples: number of bootstrap samples.
+    """
+    rows = []
+    for name, mask in masks.items():
+        if mask.any():
+            scores = estimate(truth[mask], probabilities[mask], groups[mask].tolist(), samples=samples, seed=0)
+            rows.append((name, int(mask.sum()), str(scores["macro_f1"]), f"{scores['accuracy'].value:.3f}"))
+    return pd.DataFrame(rows, columns=["slice", "sentences", "macro F1", "accuracy"])

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from claimkind.evaluation.slices import slices_of, table_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The mayor said it was over.", {"attribution", "under 8 words"}),
+        ("“It is not over.”", {"quotation", "negation", "under 8 words"}),
+        ("If it rains in 2031, they will stay.", {"conditional", "forecast", "numbers"}),
+        ("Why should we pay?", {"question", "modal should", "under 8 words"}),
+        ("Perhaps it can’t.", {"hedge", "negation", "under 8 words"}),
+        ("The bridge of the old town was built by monks.", set()),
+        ("word " * 31, {"over 30 words"}),
+    ],
+)
+def test_a_sentence_is_in_the_slices_of_its_wording(text, expected):
+    assert {name for name, mask in slices_of([text]).items() if mask[0]} == expected
+
+
+def test_each_slice_has_its_own_figure():
+    truth, probabilities = np.array([0, 0, 1, 1]), np.eye(3)[[0, 0, 1, 0]]
+    masks = {"first": np.array([True, True, False, False]), "none": np.zeros(4, dtype=bool), "all": np.ones(4, bool)}
+    table = table_of(masks, truth, probabilities, np.array(list("abcd")), samples=50)
+    assert table["slice"].tolist() == ["first", "all"]
+    assert table["sentences"].tolist() == [2, 4]
+    assert table["accuracy"].tolist() == ["1.000", "0.750"]
