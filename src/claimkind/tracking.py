@@ -90,6 +90,10 @@ class Run:
             rows.to_parquet(path, index=False)
             mlflow.log_artifact(str(path), str(Path(name).parent))
 
+    def log_text(self, text: str, name: str) -> None:
+        """Log a text as a file."""
+        mlflow.log_text(text, name)
+
     def describe(self, text: str) -> None:
         """Set the Markdown text at the head of the run's page."""
         mlflow.set_tag("mlflow.note.content", text)

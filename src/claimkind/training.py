@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from claimkind import tracking
+from claimkind import models, tracking
 from claimkind.config import TrainConfig, build, nearest
 from claimkind.dataset.build import BuiltDataset, load_dataset
 from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation import plots
+from claimkind.evaluation import model_card, plots
+from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.metrics import (
     Estimate,
     brier_score,
@@ -25,6 +26,7 @@ from claimkind.evaluation.metrics import (
     expected_calibration_error,
     log_loss,
 )
+from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples
@@ -64,6 +66,7 @@ def run(config: TrainConfig) -> TrainedRun:
         )
         model_uri = tracked.log_model(calibrated)
         scores = {split: _evaluate(calibrated, dataset, split, config, tracked) for split in _EVALUATED}
+        tracked.log_text(_card(name, calibrated, dataset, weights, scores["test"], config), "model_card.md")
     shutil.rmtree(work_dir)
     print(f"run {name} ({tracked.run_id}), model {model_uri}: test macro F1 {scores['test']['macro_f1']}")  # noqa: T201
     return TrainedRun(tracked.run_id, model_uri, scores["test"])
@@ -189,6 +192,36 @@ def _evaluate(
     tracked.log_figure(plots.plot_risk_coverage(truth, probabilities, title), f"plots/{split}_risk_coverage.png")
     tracked.log_figure(plots.plot_precision_recall(truth, probabilities, title), f"plots/{split}_precision_recall.png")
     return scores
+
+
+def _card(
+    name: str,
+    calibrated: CalibratedClassifier,
+    dataset: BuiltDataset,
+    weights: np.ndarray,
+    scores: Mapping[str, Estimate],
+    config: TrainConfig,
+) -> str:
+    trained = _with_names(dataset.splits["train"])[weights > 0][["source", "label", "licence"]]
+    subject = model_card.Subject(
+        name, models.family_of(calibrated), dataset.name, dataset.fingerprint, trained, calibrated.temperature,
+        calibrated.abstain_below,
+    )  # fmt: skip
+    rows = dataset.splits["test"]
+    probabilities = calibrated.predict_proba(rows["text"][:])
+    groups = np.asarray(rows["group"][:], dtype=object)
+    sources = np.asarray(rows["source"][:], dtype=object)
+    tables = {
+        heading: table_of(masks, np.asarray(rows["label"]), probabilities, groups, samples=config.bootstrap_samples)
+        for heading, masks in (
+            ("source", {str(source): sources == source for source in sorted(set(sources))}),
+            ("wording", slices_of(rows["text"][:])),
+        )
+    }
+    suite = Path(config.seeds_dir) / "behaviour" / "pairs.jsonl"
+    if suite.is_file():
+        tables["behaviour (pairs that an edit must change, or must not)"] = pass_rates(calibrated, read_pairs(suite))
+    return model_card.render(subject, scores, tables)
 
 
 def _metrics(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:

@@ -44,7 +44,7 @@ def test_a_run_holds_what_is_needed_to_repeat_and_to_compare_it(trained):
     names = {entry.path for entry in mlflow.MlflowClient().list_artifacts(result.run_id)}
     names |= {entry.path for entry in mlflow.MlflowClient().list_artifacts(result.run_id, "plots")}
     assert logged.info.status == "FINISHED"
-    assert {"config.yaml", "environment.txt", "predictions", "plots"} <= names
+    assert {"config.yaml", "environment.txt", "model_card.md", "predictions", "plots"} <= names
     assert {f"plots/test_{kind}.png" for kind in ("confusion", "reliability", "precision_recall")} <= names
     assert len(logged.data.tags["git_commit"]) >= 7
     assert logged.data.params["dataset"] == "tiny"

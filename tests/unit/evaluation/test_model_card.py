@@ -1,0 +1,38 @@
+import pandas as pd
+
+from claimkind.evaluation.metrics import Estimate
+from claimkind.evaluation.model_card import Subject, render
+from claimkind.labels import LABELS
+
+SCORES = {
+    name: Estimate(0.5, 0.4, 0.6)
+    for name in (
+        "macro_f1",
+        "accuracy",
+        *(f"{kind}_{label}" for label in LABELS for kind in ("precision", "recall", "f1")),
+    )
+}
+ROWS = pd.DataFrame(
+    {"source": ["a", "a", "b"], "label": ["factual", None, "opinion"], "licence": ["CC0-1.0", "CC0-1.0", "MIT"]}
+)
+
+
+def card(**changes):
+    subject = Subject("m", "tfidf", "tiny", "f00", ROWS, temperature=1.5, abstain_below=0.0)
+    return render(subject._replace(**changes), SCORES, {"source": pd.DataFrame({"slice": ["a"], "rate": [0.25]})})
+
+
+def test_the_card_says_what_the_model_learned_from_and_under_which_licences():
+    assert "| source | factual | no label | opinion | licences |" in card()
+    assert "| a | 1 | 1 | 0 | CC0-1.0 |" in card()
+    assert "| b | 0 | 0 | 1 | MIT |" in card()
+
+
+def test_every_figure_stands_there_with_its_interval():
+    assert card().count("0.500 [0.400, 0.600]") == 11
+    assert "### By source" in card() and "| a | 0.250 |" in card()
+
+
+def test_the_card_says_whether_the_model_abstains():
+    assert "It gives every sentence a label." in card()
+    assert "It says `undecided` where its highest probability is below 0.800." in card(abstain_below=0.8)
