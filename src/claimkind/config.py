@@ -81,6 +81,25 @@ class TrainConfig:
 
 
 @dataclass
+class TuneConfig(TrainConfig):
+    """`scripts/tune.py`: what `scripts/train.py` takes, and what to search."""
+
+    search: dict[str, Any] = field(default_factory=dict)
+    """By dotted key of this configuration, where to search (`configs/search/`)."""
+    trials: int = 20
+    """The search ends when so many trials are done, those of earlier calls included."""
+    workers: int = 1
+    """Processes that try at the same time."""
+    prune: bool = True
+    """Whether to stop trials that do worse after an epoch than the median of those before them."""
+    study_name: str | None = None
+    """Searches of one name go on from each other; by default the same dataset, model and space do."""
+    storage: str = "sqlite:///${data_dir}/studies.db"
+    heartbeat_seconds: int = 30
+    """A trial whose process has shown no sign of life for twice as long is begun anew."""
+
+
+@dataclass
 class AuditLabelsConfig:
     """`scripts/audit_labels.py`."""
 
@@ -144,6 +163,7 @@ class ScoreConfig:
 SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
+    "tune": TuneConfig,
     "audit_labels": AuditLabelsConfig,
     "compare": CompareConfig,
     "evaluate": EvaluateConfig,

@@ -1,4 +1,4 @@
-"""The one exception that our own checks raise."""
+"""What our own code raises."""
 
 
 class ClaimkindError(Exception):
@@ -7,3 +7,7 @@ class ClaimkindError(Exception):
     Scripts print the sentence and exit with code 2; anything else that is raised is a fault of ours and keeps its
     traceback.
     """
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Training was ended on purpose, because its trial does not look promising."""

@@ -25,7 +25,7 @@ from mlflow.types.schema import ColSpec, Schema
 
 import claimkind
 from claimkind import models
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, Stopped
 from claimkind.labels import PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Predictor
@@ -131,7 +131,7 @@ class Run:
 def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_id: str | None = None) -> Iterator[Run]:
     """Open a run, or an earlier one again by its id; however the block is left, the run is not left RUNNING.
 
-    A run ends FINISHED, FAILED by an exception, or KILLED by Ctrl-C or SIGTERM.
+    A run ends FINISHED, FAILED by an exception, or KILLED by Ctrl-C, SIGTERM or `Stopped`.
     """
     prepare_store(experiment_name)
     run = mlflow.start_run(
@@ -144,7 +144,7 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
         try:
             yield Run(run)
             mlflow.end_run("FINISHED")
-        except (SystemExit, KeyboardInterrupt):
+        except (SystemExit, KeyboardInterrupt, Stopped):
             mlflow.end_run("KILLED")
             raise
         except BaseException:
@@ -173,9 +173,7 @@ def prepare_store(experiment_name: str) -> None:
     Raises:
         ClaimkindError: the store does not answer.
     """
-    store = fingerprint({"store": mlflow.get_tracking_uri()})
-    lock = Path(tempfile.gettempdir()) / f"claimkind-{os.getuid()}-{store}.lock"
-    with FileLock(lock):
+    with locked(mlflow.get_tracking_uri()):
         try:
             mlflow.set_experiment(experiment_name)
         except (MlflowException, OSError) as error:
@@ -183,6 +181,11 @@ def prepare_store(experiment_name: str) -> None:
             raise ClaimkindError(
                 f"the MLflow store {mlflow.get_tracking_uri()} does not answer ({reason}): check MLFLOW_TRACKING_URI"
             ) from None
+
+
+def locked(what: str) -> FileLock:
+    """A lock between this user's processes on this machine, by the name of what they must not do at once."""
+    return FileLock(Path(tempfile.gettempdir()) / f"claimkind-{os.getuid()}-{fingerprint({'locked': what})}.lock")
 
 
 def git_commit() -> str:

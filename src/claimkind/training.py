@@ -1,6 +1,7 @@
 """Training: dataset -> model -> saved model -> evaluation, all of it in one MLflow run."""
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -25,11 +26,12 @@ from claimkind.evaluation.metrics import (
     estimate,
     expected_calibration_error,
     log_loss,
+    macro_f1,
 )
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
-from claimkind.models.base import Classifier, Examples
+from claimkind.models.base import Classifier, Examples, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, rescale
 
 _EVALUATED = ("validation", "test")
@@ -44,23 +46,29 @@ class TrainedRun(NamedTuple):
     test: dict[str, Estimate]
 
 
+class _Planned(NamedTuple):
+    """What a configuration describes, before anything is trained."""
+
+    settings: dict[str, Any]
+    classifier: Classifier
+    dataset: BuiltDataset
+    weights: np.ndarray
+
+
 def run(config: TrainConfig) -> TrainedRun:
     """Train the model that a configuration describes, save it, evaluate it; see `configs/train.yaml`.
 
     Raises:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
-    settings = _settings(config)
-    classifier: Classifier = build(settings, "model", "claimkind.models")
-    dataset = load_dataset(config.data_dir, config.dataset.name)
-    weights = training_weights(dataset.splits["train"].to_pandas(), config)
+    settings, classifier, dataset, weights = _plan(config)
     work_dir = _work_dir(config, settings, dataset)
     name = config.run_name or _run_name(settings, config)
     with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
         work_dir.mkdir(parents=True, exist_ok=True)
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
-        _fit(classifier, dataset, weights, work_dir, tracked)
+        _fit(classifier, dataset, weights, work_dir, _into(tracked))
         calibrated = CalibratedClassifier.fitted(
             classifier, _examples(dataset.splits["validation"]), config.target_precision
         )
@@ -70,6 +78,49 @@ def run(config: TrainConfig) -> TrainedRun:
     shutil.rmtree(work_dir)
     print(f"run {name} ({tracked.run_id}), model {model_uri}: test macro F1 {scores['test']['macro_f1']}")  # noqa: T201
     return TrainedRun(tracked.run_id, model_uri, scores["test"])
+
+
+def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics: OnMetrics) -> float:
+    """Train as `run` does, but look at the validation split only and keep no model: for searches.
+
+    Args:
+        config: what to train.
+        run_name: of the MLflow run.
+        parent_run_id: the run that this one is shown under.
+        on_metrics: called with the step and the metrics of training; may raise `Stopped`.
+
+    Returns:
+        Macro F1 on validation.
+    """
+    settings, classifier, dataset, weights = _plan(config)
+    tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}
+    with tracking.start_run(config.experiment_name, run_name, tags) as tracked, tempfile.TemporaryDirectory() as folder:
+        _log_inputs(tracked, config, settings, dataset)
+        log = _into(tracked)
+
+        def watched(step: int, metrics: Mapping[str, float]) -> None:
+            log(step, metrics)
+            on_metrics(step, metrics)
+
+        _fit(classifier, dataset, weights, Path(folder), watched)
+        validation = _examples(dataset.splits["validation"])
+        score = macro_f1(validation.evidence.argmax(axis=1), classifier.predict_proba(validation.texts).argmax(axis=1))
+        tracked.log_metrics({"validation_macro_f1": score})
+    return score
+
+
+def _plan(config: TrainConfig) -> _Planned:
+    settings = _settings(config)
+    classifier: Classifier = build(settings, "model", "claimkind.models")
+    dataset = load_dataset(config.data_dir, config.dataset.name)
+    return _Planned(settings, classifier, dataset, training_weights(dataset.splits["train"].to_pandas(), config))
+
+
+def _into(tracked: tracking.Run) -> OnMetrics:
+    """Logs the metrics of training into a run, under names of their own."""
+    return lambda step, metrics: tracked.log_metrics(
+        {f"training/{name}": value for name, value in metrics.items()}, step
+    )
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
@@ -153,7 +204,7 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
 
 
 def _fit(
-    classifier: Classifier, dataset: BuiltDataset, weights: np.ndarray, work_dir: Path, tracked: tracking.Run
+    classifier: Classifier, dataset: BuiltDataset, weights: np.ndarray, work_dir: Path, on_metrics: OnMetrics
 ) -> None:
     train = dataset.splits["train"].select(np.flatnonzero(weights))
     classifier.fit(
@@ -162,9 +213,7 @@ def _fit(
         weights=weights[weights > 0],
         validation=_examples(dataset.splits["validation"]),
         work_dir=work_dir,
-        on_metrics=lambda step, metrics: tracked.log_metrics(
-            {f"training/{name}": value for name, value in metrics.items()}, step
-        ),
+        on_metrics=on_metrics,
     )
 
 

@@ -1,7 +1,9 @@
 """However a training ends, its run says so, and what was done can go on."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -71,6 +73,48 @@ def test_a_killed_training_goes_on_with_resume_in_the_same_run(in_workspace, tin
     run_script("train", *arguments, "resume=true", cwd=in_workspace, check=True)
     assert status(killed) == "FINISHED"
     assert list(checkpoints.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_goes_on_and_loses_no_finished_trial(in_workspace, tmp_path):
+    storage = f"sqlite:///{tmp_path}/studies.db"
+    arguments = ["dataset.name=tiny", "search=tfidf", "trials=8", f"storage={storage}", "heartbeat_seconds=1"]
+    script = str(ROOT / "scripts" / "tune.py")
+    process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    before = finished_trials(storage, at_least=2)
+    process.kill()
+    process.wait()
+    run_script("tune", *arguments, cwd=in_workspace, check=True)
+    after = finished_trials(storage, at_least=8)
+    assert before.items() <= after.items()
+    assert len(after) == 8
+
+
+def finished_trials(storage, at_least):
+    """Score of each finished trial, once there are so many."""
+    query = "select number, value from trials join trial_values using (trial_id) where state = 'COMPLETE'"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        # By SQL: to ask Optuna would make the tables at the same time as the search does.
+        with contextlib.closing(sqlite3.connect(storage.removeprefix("sqlite:///"))) as database:
+            try:
+                found = dict(database.execute(query).fetchall())
+            except sqlite3.OperationalError:  # no tables yet
+                found = {}
+        if len(found) >= at_least:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not {at_least} trials after two minutes")
+
+
+@pytest.mark.slow
+def test_a_grid_in_several_processes_runs_on_a_fresh_store(in_workspace, tmp_path):
+    arguments = ["dataset.name=tiny", "model=tfidf", f"data_dir={in_workspace / 'data'}", "seed=0,1,2"]
+    done = run_script("train", "-m", "hydra/launcher=joblib", *arguments, cwd=tmp_path, check=True)
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    runs = mlflow.MlflowClient(database).search_runs(["1"])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3, done.stderr
+    assert sorted(run.data.params["seed"] for run in runs) == ["0", "1", "2"]
 
 
 def test_nothing_to_resume_is_said(in_workspace):

@@ -1,6 +1,6 @@
 """Pictures of how a model does; each function draws one figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -96,4 +96,17 @@ def plot_risk_coverage(truth: np.ndarray, probabilities: np.ndarray, title: str)
     axes.axhline(0.05, color="grey", linewidth=1, linestyle=":")
     axes.set(xlabel="share of sentences that get a label", ylabel="share of these that is wrong", title=title)
     axes.set(xlim=(0, 1), ylim=(0, None))
+    return figure
+
+
+def plot_search(numbers: Sequence[int], scores: Sequence[float]) -> Figure:
+    """Score of each trial of a search, and the best so far; a trial without a score is left out."""
+    order = np.argsort(numbers)
+    trials, values = np.asarray(numbers)[order], np.asarray(scores, dtype=float)[order]
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(trials, values, "o", color=COLOURS["factual"], label="trial")
+    axes.plot(trials, np.fmax.accumulate(values), color=COLOURS["opinion"], label="best so far")
+    axes.set(xlabel="trial", ylabel="macro F1 on validation")
+    axes.legend(loc="lower right")
     return figure

@@ -1,0 +1,89 @@
+import mlflow
+import optuna
+import pytest
+
+from claimkind.config import TuneConfig
+from claimkind.errors import ClaimkindError, Stopped
+from claimkind.training import validate
+from claimkind.tuning import run
+from tests.conftest import dataset_config
+
+SPACE = {"model.C": {"low": 1e-6, "high": 100.0, "log": True}, "model.word_ngrams": {"low": 1, "high": 2}}
+MODEL = {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1, "char_ngrams": 0}
+
+
+@pytest.fixture
+def config(in_workspace, seeds, tmp_path):
+    def make(**changes):
+        settings = {
+            "dataset": dataset_config(seeds), "model": dict(MODEL), "search": SPACE, "trials": 3,
+            "data_dir": str(in_workspace / "data"), "storage": f"sqlite:///{tmp_path}/studies.db",
+            "experiment_name": "search",
+        }  # fmt: skip
+        return TuneConfig(**{**settings, **changes})
+
+    return make
+
+
+def children(parent):
+    runs = mlflow.search_runs(experiment_names=["search"], output_format="list")
+    return [entry for entry in runs if entry.data.tags.get("mlflow.parentRunId") == parent]
+
+
+def parent_of(config):
+    study = optuna.load_study(study_name=None, storage=config.storage)
+    return study.user_attrs["mlflow_run_id"]
+
+
+def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config):
+    first = run(config())
+    parent = parent_of(config())
+    assert len(first.trials) == 3
+    assert len(children(parent)) == 3
+    again = run(config(trials=5))
+    assert parent_of(config()) == parent
+    assert sorted(again.trials["trial"]) == [0, 1, 2, 3, 4]
+    assert again.score == again.trials["validation macro F1"].max() >= first.score
+    assert set(again.best) == set(SPACE)
+    # The test split must not choose.
+    assert not [name for entry in children(parent) for name in entry.data.metrics if name.startswith("test")]
+    assert mlflow.get_run(parent).data.metrics["validation_macro_f1"] == again.score
+
+
+def test_a_call_when_all_is_done_only_tells_the_result(config):
+    first = run(config())
+    assert run(config()).trials.equals(first.trials)
+
+
+def test_a_trial_that_is_given_up_is_marked_so(config, tiny_encoder):
+    def give_up(step, metrics):
+        raise Stopped
+
+    transformer = {"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)}
+    with pytest.raises(Stopped):
+        validate(config(model=transformer), "given up", parent_run_id="0", on_metrics=give_up)
+    [entry] = mlflow.search_runs(
+        experiment_names=["search"], filter_string="tags.mlflow.runName = 'given up'", output_format="list"
+    )
+    assert entry.info.status == "KILLED"
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({}, "search is empty, expected some settings to try"),
+        ({"modle.C": {"low": 1, "high": 2}}, "search names modle.C, which is no setting; did you mean model"),
+        ({"model.C": {"from": 1}}, r"search.model.C is {'from': 1}, expected {low, high}"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_one_sentence(config, search, message):
+    with pytest.raises(ClaimkindError, match=message):
+        run(config(search=search))
+
+
+@pytest.mark.slow
+def test_workers_that_start_on_fresh_stores_lose_no_trial(config, in_workspace, tmp_path):
+    found = run(config(trials=6, workers=2, experiment_name="workers"))
+    assert len(found.trials) >= 6
+    assert (found.trials["state"] == "complete").all()
+    assert found.trials["trial"].is_unique
