@@ -133,10 +133,13 @@ class EvaluateConfig:
     model_uri: str = "models:/claimkind@champion"
     dataset_name: str = "embedded"
     split: str = "test"
+    benchmark: dict[str, Any] | None = None
+    """A test set of others to evaluate on instead of a dataset of ours (`configs/benchmark/`)."""
     experiment_name: str = "claimkind"
     bootstrap_samples: int = 1000
     seeds_dir: str = "seeds"
     data_dir: str = "data"
+    corpora_dir: str = "data/corpora"
 
 
 @dataclass
@@ -144,6 +147,8 @@ class BenchmarkConfig:
     """`scripts/benchmark.py`."""
 
     benchmark: dict[str, Any] = field(default_factory=dict)
+    data_dir: str = "data"
+    corpora_dir: str = "data/corpora"
 
 
 @dataclass

@@ -14,6 +14,8 @@ from claimkind.dataset.rows import text_sha
 from claimkind.errors import ClaimkindError
 from claimkind.manifest import sha256_file
 
+_SUBJ_LABELS = {"0": "subjective", "1": "objective"}
+
 
 class CorpusFile(NamedTuple):
     """A file of a corpus after its digest was checked."""
@@ -162,3 +164,26 @@ class Gum:
                 "genre": genre,
                 "licence": self.licences[genre],
             }
+
+
+class Subj:
+    """Pang and Lee's subjectivity sentences, for a benchmark only: a label, a blank and the sentence on each line."""
+
+    def __init__(self, files: dict[str, str], folder: str, url: str) -> None:
+        """Settings; see `fetch`."""
+        self.files, self.folder, self.url = files, folder, url
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Read all sentences: `text` and `source_label`.
+
+        Raises:
+            ClaimkindError: a line does not begin with one of the two labels.
+        """
+        rows = []
+        for file in fetch(self.files, self.folder, self.url):
+            for number, line in enumerate(file.path.read_text(encoding="latin-1").rstrip("\n").split("\n")):
+                label, _, text = line.partition(" ")
+                if label not in _SUBJ_LABELS:
+                    raise ClaimkindError(f"{file.path}:{number + 1} begins with {label!r}, expected 0 or 1: check it")
+                rows.append({"id": f"{name}:{number}", "text": text.strip(), "source_label": _SUBJ_LABELS[label]})
+        return pd.DataFrame(rows)

@@ -1,21 +1,34 @@
-"""Evaluation of a saved model on a built dataset: by class, source, genre and slice, and on the behaviour suite."""
+"""Evaluation of a saved model: on a built dataset by class, source, genre, slice and behaviour, or on a benchmark."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from datasets import Dataset
 
 from claimkind import tracking
-from claimkind.config import EvaluateConfig
+from claimkind.config import EvaluateConfig, build
 from claimkind.dataset.build import load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
+from claimkind.evaluation.external import ExternalTest
 from claimkind.evaluation.metrics import estimate, expected_calibration_error
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.models.base import Predictor
 
 _SPLITS = ("validation", "test")
+
+
+class _Evaluation(NamedTuple):
+    """What is printed and logged."""
+
+    name: str
+    title: str
+    tables: dict[str, pd.DataFrame]
+    metrics: dict[str, float]
+    predictions: pd.DataFrame | None
 
 
 def run(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
@@ -27,27 +40,49 @@ def run(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
     Raises:
         ClaimkindError: the model, the dataset or the suite is not as it should be.
     """
+    classifier = tracking.fetch_model(config.model_uri)
+    result = _on_benchmark(classifier, config) if config.benchmark else _on_dataset(classifier, config)
+    print(result.title)  # noqa: T201
+    for name, table in result.tables.items():
+        print(f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}")  # noqa: T201
+    tags = {"kind": "evaluation", "evaluated_model": config.model_uri}
+    with tracking.start_run(config.experiment_name, f"evaluation-{result.name}", tags) as tracked:
+        tracked.describe(result.title)
+        for name, table in result.tables.items():
+            tracked.log_table(table, f"evaluation/{name}.parquet")
+        tracked.log_metrics(result.metrics)
+        if result.predictions is not None:
+            tracked.log_table(result.predictions, f"predictions/{config.split}.parquet")
+    return result.tables
+
+
+def _on_benchmark(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:
+    benchmark: ExternalTest = build(config.benchmark or {}, "benchmark", "claimkind.evaluation.external")
+    found = benchmark.measure(classifier, config.bootstrap_samples)
+    title = f"{config.model_uri} on {found.name}, a head fitted on {found.fitted:,} sentences, n = {found.tested:,}"
+    return _Evaluation(
+        found.name, title, {"head": found.table()}, {f"{found.name}_macro_f1": found.macro_f1.value}, None
+    )
+
+
+def _on_dataset(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:
     if config.split not in _SPLITS:
         raise ClaimkindError(f"split={config.split} holds no evaluated sentences, expected {' or '.join(_SPLITS)}")
     dataset = load_dataset(config.data_dir, config.dataset_name)
     pairs = read_pairs(Path(config.seeds_dir) / "behaviour" / "pairs.jsonl")
-    classifier = tracking.fetch_model(config.model_uri)
     rows = dataset.splits[config.split]
     probabilities = classifier.predict_proba(rows["text"][:])
     tables = _tables(rows, probabilities, config.bootstrap_samples)
     tables["behaviour"] = pass_rates(classifier, pairs)
     title = f"{config.model_uri} on {dataset.name} {config.split}, fingerprint {dataset.fingerprint}, n = {len(rows):,}"
-    print(title)  # noqa: T201
-    for name, table in tables.items():
-        print(f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}")  # noqa: T201
-    tags = {"kind": "evaluation", "evaluated_model": config.model_uri}
-    with tracking.start_run(config.experiment_name, f"evaluation-{dataset.name}-{config.split}", tags) as tracked:
-        tracked.describe(title)
-        for name, table in tables.items():
-            tracked.log_table(table, f"evaluation/{name}.parquet")
-        tracked.log_metrics({"behaviour_pass_rate": float(tables["behaviour"]["rate"].iloc[-1])})
-        tracked.log_table(_predictions(rows, probabilities), f"predictions/{config.split}.parquet")
-    return tables
+    passed = float(tables["behaviour"]["rate"].iloc[-1])
+    return _Evaluation(
+        f"{dataset.name}-{config.split}",
+        title,
+        tables,
+        {"behaviour_pass_rate": passed},
+        _predictions(rows, probabilities),
+    )
 
 
 def _tables(rows: Dataset, probabilities: np.ndarray, samples: int) -> dict[str, pd.DataFrame]:

@@ -83,6 +83,19 @@ def estimate(
     }
 
 
+def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int, seed: int) -> Estimate:
+    """Macro F1 over labels of any set, with a 95% percentile interval that resamples sentences."""
+    names, pairs = np.unique(np.stack([truth, predicted]), return_inverse=True)
+    cells = np.bincount(pairs[0] * len(names) + pairs[1], minlength=len(names) ** 2)
+    # To draw sentences with replacement is to draw the counts of the confusion matrix from a multinomial.
+    drawn = np.random.default_rng(seed).multinomial(cells.sum(), cells / cells.sum(), size=samples)
+    f1 = [
+        _ratio(2 * np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1) + c.sum(axis=-2)).mean(axis=-1)
+        for c in (cells.reshape(len(names), -1), drawn.reshape(samples, len(names), -1))
+    ]
+    return Estimate(float(f1[0]), *(float(bound) for bound in np.percentile(f1[1], (2.5, 97.5))))
+
+
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of -log p(truth), in nats."""
     return float(-np.log(np.clip(probabilities[np.arange(len(truth)), truth], 1e-15, 1)).mean())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
+from scipy import sparse
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
@@ -25,6 +26,10 @@ class Predictor(Protocol):
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of each text: (n, 3) float64 in the order of `LABELS`, rows sum to 1; n may be 0."""
+        ...
+
+    def features(self, texts: Sequence[str]) -> np.ndarray | sparse.csr_matrix:
+        """What the last, linear layer sees of each text: (n, d), for heads that tell something else."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from claimkind.errors import ClaimkindError
@@ -55,6 +56,10 @@ class CalibratedClassifier:
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Calibrated probabilities; see `Predictor.predict_proba`."""
         return rescale(self.classifier.predict_proba(texts), self.temperature)
+
+    def features(self, texts: Sequence[str]) -> np.ndarray | sparse.csr_matrix:
+        """Those of the classifier within; see `Predictor.features`."""
+        return self.classifier.features(texts)
 
     def save(self, folder: Path) -> None:
         """Save the classifier within; `models.save` keeps the two numbers in the manifest."""

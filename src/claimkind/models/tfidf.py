@@ -129,8 +129,12 @@ class TfidfClassifier:
         check_fitted(self.pipeline_)
         if not len(texts):
             return np.zeros((0, len(LABELS)))
-        features, regression = self.pipeline_["features"], self.pipeline_["regression"]
-        return _in_label_order(regression, features.transform(texts))
+        return _in_label_order(self.pipeline_["regression"], self.features(texts))
+
+    def features(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """The weights of the n-grams; see `Predictor.features`."""
+        check_fitted(self.pipeline_)
+        return self.pipeline_["features"].transform(texts)
 
     def save(self, folder: Path) -> None:
         """Save as skops, of types that skops trusts by itself."""

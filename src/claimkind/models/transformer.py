@@ -217,16 +217,34 @@ class TransformerClassifier:
         """Probabilities; see `Predictor.predict_proba`. Computed in fp32, in batches of like length."""
         check_fitted(self.model_)
         probabilities = np.zeros((len(texts), len(LABELS)))
+        for rows, logits in self._logits(texts):
+            probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+        return probabilities
+
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """What the last linear layer is given, (n, hidden size); see `Predictor.features`."""
+        check_fitted(self.model_)
+        last = _last_layer(self.model_)
+        features = np.zeros((len(texts), last.in_features))
+        seen: list[torch.Tensor] = []
+        hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            for rows, _ in self._logits(texts):
+                features[rows] = seen.pop().double().cpu().numpy()
+        finally:
+            hook.remove()
+        return features
+
+    def _logits(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Positions of some texts and their logits, batch by batch."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
         model = self.model_.to(device).eval()
         ids = self._tokenize(texts) if len(texts) else []
         with torch.inference_mode(), tqdm(total=len(texts), desc="predicting", delay=2, leave=False) as progress:
             for rows in _batches_of_like_length(ids, 2 * self.batch_size):
                 batch = self.tokenizer_.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
-                logits = model(**batch.to(device)).logits
-                probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+                yield rows, model(**batch.to(device)).logits
                 progress.update(len(rows))
-        return probabilities
 
     @_quiet()
     def save(self, folder: Path) -> None:
@@ -277,6 +295,15 @@ def marginal_likelihood_loss(outputs: Any, labels: torch.Tensor, num_items_in_ba
     # log 0 is -inf, which logsumexp takes as "this class is ruled out".
     log_likelihood = torch.logsumexp(log_probabilities + evidence.log(), dim=-1)
     return -(weights * log_likelihood).sum() / weights.sum()
+
+
+def _last_layer(model: torch.nn.Module) -> torch.nn.Linear:
+    """The layer that gives the logits, wherever an architecture keeps it."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module.out_features == len(LABELS)
+    ][-1]
 
 
 def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:

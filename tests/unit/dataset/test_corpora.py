@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from claimkind.config import build
-from claimkind.dataset.corpora import Gum, SzegedWikipedia, fetch
+from claimkind.dataset.corpora import Gum, Subj, SzegedWikipedia, fetch
 from claimkind.dataset.rows import text_sha
 from claimkind.dataset.tables import Table
 from claimkind.errors import ClaimkindError
@@ -189,3 +189,20 @@ def test_the_true_corpora_are_read(name):
     assert labelled <= rows["label"].notna().sum() <= 1.15 * labelled
     assert rows["id"].is_unique
     assert json.dumps(rows["text"].tolist())
+
+
+def test_subj_lines_are_a_label_and_a_sentence_whatever_else_looks_like_a_line_end(tmp_path):
+    (tmp_path / "subj.all").write_bytes(b"0 a small gem .\n1 he meets\x85 her caf\xe9 .\n")
+    digest = hashlib.sha256((tmp_path / "subj.all").read_bytes()).hexdigest()
+    rows = Subj({"data/subj.all": digest}, str(tmp_path), "http://none").read("subj")
+    assert rows[["text", "source_label"]].to_numpy().tolist() == [
+        ["a small gem .", "subjective"],
+        ["he meets\x85 her café .", "objective"],
+    ]
+
+
+def test_a_changed_subj_is_one_sentence(tmp_path):
+    (tmp_path / "subj.all").write_text("0 good\n2 bad\n")
+    digest = hashlib.sha256((tmp_path / "subj.all").read_bytes()).hexdigest()
+    with pytest.raises(ClaimkindError, match=r"subj.all:2 begins with '2', expected 0 or 1"):
+        Subj({"data/subj.all": digest}, str(tmp_path), "http://none").read("subj")

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
 from claimkind import models
 from claimkind.errors import ClaimkindError
@@ -36,6 +38,10 @@ def make(request, tiny_encoder):
 @pytest.fixture(scope="module")
 def fitted(make):
     return make().fit(TEXTS, one_hot(NAMES))
+
+
+def to_array(features):
+    return features.toarray() if sparse.issparse(features) else features
 
 
 class TestContract:
@@ -75,6 +81,14 @@ class TestContract:
         loaded = models.load(tmp_path / "model")
         assert type(loaded) is type(fitted)
         np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+    def test_features_are_a_row_a_text_and_tell_the_classes(self, fitted):
+        features = fitted.features(TEXTS)
+        assert features.shape[0] == len(TEXTS)
+        assert fitted.features(["Rain."]).shape == (1, features.shape[1])
+        np.testing.assert_allclose(to_array(fitted.features(TEXTS[:3])), to_array(features[:3]), atol=1e-5)
+        head = LogisticRegression(C=100, max_iter=1000).fit(features, NAMES)
+        assert head.score(features, NAMES) == 1
 
     def test_evidence_of_two_classes_still_teaches(self, make):
         # A source that says "not factual" of every speculative and opinion sentence, beside some that are certain.

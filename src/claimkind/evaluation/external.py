@@ -1,0 +1,121 @@
+"""Test sets of others, whose labels are not ours: how well a small head on a model of ours tells them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+
+from claimkind.config import build
+from claimkind.dataset.near_duplicates import normalise
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation.metrics import Estimate, macro_f1_of_names
+from claimkind.models.base import Predictor
+
+_STRENGTHS = np.logspace(-4, 2, 13)
+
+
+class Parts(NamedTuple):
+    """What a test set is divided into."""
+
+    fitted: pd.DataFrame
+    """Rows that a head may learn from: `text` and `source_label`."""
+    tested: pd.DataFrame
+
+
+class HeadScore(NamedTuple):
+    """How well a head did."""
+
+    name: str
+    fitted: int
+    tested: int
+    macro_f1: Estimate
+    accuracy: float
+    published: str
+
+    def table(self) -> pd.DataFrame:
+        """The same as one row of a table."""
+        row = {"macro F1": str(self.macro_f1), "accuracy": round(self.accuracy, 3), "published": self.published}
+        return pd.DataFrame([row])
+
+
+class ExternalTest:
+    """A test set with two labels of its own, told by a logistic regression on what the model sees of a sentence.
+
+    The head is thrown away after it was measured: no registered model learns from these sentences.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: dict[str, Any],
+        without: dict[str, Any] | None = None,
+        head_rows: int | None = None,
+        published: str = "",
+        seed: int = 0,
+    ) -> None:
+        """Settings.
+
+        Args:
+            name: of the test set.
+            source: settings of a source; its rows that are always on the test side are tested, a head is fitted on the
+                others.
+            without: settings of another source, whose rows on the test side the head must not be fitted on.
+            head_rows: so many rows, drawn by the seed, fit the head, and all others are tested.
+            published: what others report, for the table.
+            seed: of the draw and of the folds.
+        """
+        self.name, self.published, self.seed = name, published, seed
+        self.source, self.without, self.head_rows = source, without, head_rows
+
+    def measure(self, classifier: Predictor, samples: int) -> HeadScore:
+        """Fit the head on what the model sees of the sentences, and test it.
+
+        Args:
+            classifier: fitted.
+            samples: number of bootstrap samples.
+
+        Raises:
+            ClaimkindError: the files of the test set are not there, or not as they should be.
+        """
+        fitted, tested = self._parts()
+        # How strongly to regularise is decided within the fitted rows.
+        head = GridSearchCV(
+            make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=1000)),
+            {"logisticregression__C": _STRENGTHS},
+            scoring="f1_macro",
+        )
+        head.fit(classifier.features(fitted["text"].tolist()), fitted["source_label"])
+        predicted = head.predict(classifier.features(tested["text"].tolist()))
+        truth = tested["source_label"].to_numpy(dtype=str)
+        score = macro_f1_of_names(truth, predicted.astype(str), samples=samples, seed=0)
+        accuracy = float((truth == predicted).mean())
+        return HeadScore(self.name, len(fitted), len(tested), score, accuracy, self.published)
+
+    def _parts(self) -> Parts:
+        rows = _read(self.source, "source")
+        if self.head_rows is not None:
+            drawn = np.random.default_rng(self.seed).permutation(len(rows)) < self.head_rows
+            return Parts(rows[drawn], rows[~drawn])
+        pinned = rows["pinned"]
+        fitted = rows[~pinned]
+        if self.without:
+            others = _read(self.without, "without")
+            fitted = fitted[
+                ~fitted["text"].map(normalise).isin(set(others.loc[others["pinned"], "text"].map(normalise)))
+            ]
+        if fitted.empty or not pinned.any():
+            raise ClaimkindError(
+                "benchmark.source has no rows to fit a head on or none to test it, expected both: name the files that "
+                "are tested in source.always_test"
+            )
+        return Parts(fitted, rows[pinned])
+
+
+def _read(settings: Mapping[str, Any], key: str) -> pd.DataFrame:
+    rows: pd.DataFrame = build(settings, f"benchmark.{key}", "claimkind.dataset").read(key)
+    return rows
