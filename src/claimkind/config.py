@@ -147,6 +147,7 @@ class BenchmarkConfig:
     """`scripts/benchmark.py`."""
 
     benchmark: dict[str, Any] = field(default_factory=dict)
+    seeds_dir: str = "seeds"
     data_dir: str = "data"
     corpora_dir: str = "data/corpora"
 

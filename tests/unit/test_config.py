@@ -19,6 +19,7 @@ SCRIPT_OF_GROUP = {
     "dataset": "build_dataset",
     "runtime": "train",
     "benchmark": "benchmark",
+    "search": "tune",
 }
 DEMANDED = {"score": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
 PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset", "benchmark": "claimkind.evaluation"}
@@ -43,7 +44,7 @@ def test_every_yaml_file_composes_and_builds(file):
     for key, source in getattr(getattr(config, "dataset", None), "sources", {}).items():
         build(source, key, PACKAGES["source"])
     for part in ("model", "benchmark"):
-        if hasattr(config, part):
+        if getattr(config, part, None):
             build(getattr(config, part), part, PACKAGES[part])
 
 
