@@ -161,6 +161,8 @@ class ScoreConfig:
     model_uri: str = "models:/claimkind@champion"
     unit: str = "auto"
     report: str | None = None
+    explain: bool = False
+    """Whether the report shows which words speak for a label; takes some thirty times as long."""
     text_column: str = "text"
     id_column: str = "id"
     chunk_size: int = 4096

@@ -31,7 +31,7 @@ from claimkind.evaluation.metrics import (
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
-from claimkind.models.base import Classifier, Examples, OnMetrics
+from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, rescale
 
 _EVALUATED = ("validation", "test")
@@ -74,6 +74,8 @@ def run(config: TrainConfig) -> TrainedRun:
         )
         model_uri = tracked.log_model(calibrated)
         scores = {split: _evaluate(calibrated, dataset, split, config, tracked) for split in _EVALUATED}
+        if isinstance(classifier, Explainable):
+            tracked.log_figure(plots.plot_strongest(classifier.strongest(20)), "plots/strongest_ngrams.png")
         tracked.log_text(_card(name, calibrated, dataset, weights, scores["test"], config), "model_card.md")
     shutil.rmtree(work_dir)
     print(f"run {name} ({tracked.run_id}), model {model_uri}: test macro F1 {scores['test']['macro_f1']}")  # noqa: T201

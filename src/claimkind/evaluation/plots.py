@@ -110,3 +110,15 @@ def plot_search(numbers: Sequence[int], scores: Sequence[float]) -> Figure:
     axes.set(xlabel="trial", ylabel="macro F1 on validation")
     axes.legend(loc="lower right")
     return figure
+
+
+def plot_strongest(ngrams: Mapping[str, Sequence[tuple[str, float]]]) -> Figure:
+    """The n-grams that speak most for each class, with their weights, the strongest on top."""
+    figure = Figure(figsize=(4 * len(ngrams), 6), layout="constrained")
+    for axes, (label, found) in zip(np.atleast_1d(figure.subplots(1, len(ngrams))), ngrams.items(), strict=True):
+        names = [f"“{name}”" for name, _ in found]
+        axes.barh(range(len(found)), [weight for _, weight in found], color=COLOURS[label])
+        axes.set_yticks(range(len(found)), names, parse_math=False)
+        axes.invert_yaxis()
+        axes.set(title=label, xlabel="weight (logits)")
+    return figure

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy import sparse
@@ -68,6 +68,15 @@ class Classifier(Predictor, Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; called after the digests of the folder were checked."""
+        ...
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A classifier whose weights people can read."""
+
+    def strongest(self, count: int) -> dict[str, list[tuple[str, float]]]:
+        """By label, the n-grams that speak most for it, with their weights."""
         ...
 
 

@@ -136,6 +136,19 @@ class TfidfClassifier:
         check_fitted(self.pipeline_)
         return self.pipeline_["features"].transform(texts)
 
+    def strongest(self, count: int) -> dict[str, list[tuple[str, float]]]:
+        """The word n-grams that speak most for each class, with their weights in logits, the strongest first."""
+        check_fitted(self.pipeline_)
+        regression = self.pipeline_["regression"]
+        words = dict(self.pipeline_["features"].transformer_list)["words"].get_feature_names_out()
+        weights = regression.coef_[:, : len(words)]
+        if len(weights) == 1:  # of two classes, only the second has weights of its own
+            weights = np.concatenate([-weights, weights])
+        return {
+            LABELS[label]: [(str(words[index]), float(row[index])) for index in np.argsort(-row)[:count]]
+            for label, row in zip(regression.classes_, weights, strict=True)
+        }
+
     def save(self, folder: Path) -> None:
         """Save as skops, of types that skops trusts by itself."""
         check_fitted(self.pipeline_)

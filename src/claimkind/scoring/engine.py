@@ -34,6 +34,8 @@ def run(config: ScoreConfig) -> Counter[str]:
 
     if config.unit not in _UNITS:
         raise ClaimkindError(f"unit={config.unit} is unknown, expected one of {', '.join(_UNITS)}")
+    if config.explain and not config.report:
+        raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
     output = Path(config.output)
     check_output(output)
     files = find_files(Path(config.input))
@@ -49,7 +51,12 @@ def run(config: ScoreConfig) -> Counter[str]:
             if config.report:
                 kept.append(scored)
     if config.report:
-        write_report(Path(config.report), pd.concat(kept, ignore_index=True), title=Path(config.input).stem)
+        write_report(
+            Path(config.report),
+            pd.concat(kept, ignore_index=True),
+            title=Path(config.input).stem,
+            explained_by=classifier if config.explain else None,
+        )
     shares = ", ".join(
         f"{counts[label]:,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or counts[label]
     )

@@ -1,14 +1,17 @@
 """The report: one self-contained HTML page on which every sentence shows its label."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
+from tqdm import tqdm
 
+from claimkind.evaluation.attribution import Word, attribute_words
 from claimkind.evaluation.plots import COLOURS
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
+from claimkind.models.base import Predictor
 
 _MEANINGS = {
     "factual": "presented as settled and checkable",
@@ -16,16 +19,18 @@ _MEANINGS = {
     "opinion": "a judgement, a feeling or advice of the writer",
     UNDECIDED: "the model is not sure enough to say",
 }
+_SHOWN_FROM = 0.05
 _COLOURS = {**COLOURS, UNDECIDED: "#555555"}
 
 
-def write_report(path: Path, scored: pd.DataFrame, title: str) -> None:
+def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Predictor | None = None) -> None:
     """Write the page.
 
     Args:
         path: the file, replaced if it exists.
         scored: rows of the scoring engine; of documents or of single sentences.
         title: the page's heading.
+        explained_by: the model, if the page is to show on which words its labels rest.
     """
     # Everything is escaped: a document must not be able to run anything in the reader's browser.
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
@@ -36,10 +41,36 @@ def write_report(path: Path, scored: pd.DataFrame, title: str) -> None:
             for label in (*LABELS, UNDECIDED)
             if label in LABELS or (scored["label"] == label).any()
         ],
-        documents=[_describe(name, rows) for name, rows in _documents(scored, title)],
+        documents=[_describe(name, rows) for name, rows in _documents(_with_words(scored, explained_by), title)],
+        explained=explained_by is not None,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
+
+
+def _with_words(scored: pd.DataFrame, classifier: Predictor | None) -> pd.DataFrame:
+    """Give each row the pieces of its text: those that carry the label, those that speak against it, and the rest."""
+    if classifier is None:
+        pieces = ([{"text": text}] for text in scored["text"])
+    else:
+        texts = tqdm(scored["text"], desc="explaining", unit=" sentences", delay=2)
+        pieces = (_pieces(text, attribute_words(classifier, text)) for text in texts)
+    return scored.assign(pieces=pd.Series(pieces, index=scored.index, dtype=object))
+
+
+def _pieces(text: str, words: Sequence[Word]) -> list[dict[str, Any]]:
+    pieces: list[dict[str, Any]] = []
+    end = 0
+    for word in words:
+        if abs(word.weight) >= _SHOWN_FROM:
+            kind = "for" if word.weight > 0 else "against"
+            change = f"{abs(100 * word.weight):.0f} points {'less' if word.weight > 0 else 'more'} without it"
+            pieces += [
+                {"text": text[end : word.start]},
+                {"text": text[word.start : word.end], "kind": kind, "note": change},
+            ]
+            end = word.end
+    return [*pieces, {"text": text[end:]}]
 
 
 def _documents(scored: pd.DataFrame, title: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -64,7 +95,7 @@ def _describe(name: str, rows: pd.DataFrame) -> dict[str, Any]:
 def _sentences(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
-            "text": row["text"],
+            "pieces": row["pieces"],
             "label": row["label"],
             "confidence": row["confidence"],
             # From nearly white at one in three to full at certainty.

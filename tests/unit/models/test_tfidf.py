@@ -37,3 +37,16 @@ def test_one_class_alone_is_refused():
 def test_sentences_without_features_are_refused():
     with pytest.raises(ClaimkindError, match=r"give no features .*: lower model\.min_df"):
         TfidfClassifier(min_df=5).fit(TEXTS, EVIDENCE)
+
+
+def test_the_strongest_n_grams_of_a_class_are_its_own():
+    strongest = TfidfClassifier(min_df=1, word_ngrams=1).fit(TEXTS, EVIDENCE).strongest(2)
+    assert {name for name, _ in strongest["speculative"]} == {"might", "fall"}
+    assert {name for name, _ in strongest["opinion"]} <= {"is", "sadly", "dull"}
+    assert all(found[0][1] >= found[1][1] for found in strongest.values())
+
+
+def test_of_two_classes_both_have_n_grams():
+    strongest = TfidfClassifier(min_df=1, word_ngrams=1).fit(TEXTS[:2], EVIDENCE[:2]).strongest(1)
+    assert strongest["factual"][0][0] == "fell"
+    assert list(strongest) == ["factual", "speculative"]

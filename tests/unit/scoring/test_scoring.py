@@ -176,3 +176,16 @@ class TestReport:
         assert page.count("<p>") == 2
         assert "50% factual" in page
         assert "50% speculative" in page
+
+
+def test_an_explained_report_marks_the_words_that_carry_a_label(tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text("It may <b>rain</b>. Sun.")
+    score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", report=str(tmp_path / "r.html"), explain=True)
+    page = (tmp_path / "r.html").read_text()
+    assert '<span class="for" title="75 points less without it">may</span> &lt;b&gt;rain&lt;/b&gt;.' in page
+    assert page.count('<span class="for" title') == 1
+
+
+def test_without_a_report_there_is_nothing_to_explain(tmp_path, monkeypatch):
+    with pytest.raises(ClaimkindError, match="explain=true shows words in the report, expected one"):
+        score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", explain=True)
