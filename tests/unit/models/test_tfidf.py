@@ -5,7 +5,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
-from claimkind.models.tfidf import TfidfClassifier
+from claimkind.models.tfidf import TfidfClassifier, _pairs, _skeleton
 
 TEXTS = ["Rain fell.", "Rain might fall.", "Rain is sadly dull."]
 EVIDENCE = one_hot(["factual", "speculative", "opinion"])
@@ -13,7 +13,7 @@ EVIDENCE = one_hot(["factual", "speculative", "opinion"])
 
 def test_a_file_that_needs_other_types_is_not_loaded(tmp_path):
     # The danger of formats that name functions: a model that brings its own.
-    skops.io.dump(Pipeline([("features", FunctionTransformer(print))]), tmp_path / "pipeline.skops")
+    skops.io.dump(Pipeline([("features", FunctionTransformer(print))]), tmp_path / "tfidf.skops")
     with pytest.raises(ClaimkindError, match="does not load"):
         TfidfClassifier.load(tmp_path)
 
@@ -21,7 +21,7 @@ def test_a_file_that_needs_other_types_is_not_loaded(tmp_path):
 def test_quotation_marks_are_features():
     texts, evidence = [*TEXTS, "He called it “rain”."], [*EVIDENCE, EVIDENCE[0]]
     fitted = TfidfClassifier(min_df=1).fit(texts, evidence)
-    assert "“" in fitted.pipeline_["features"].transformer_list[0][1].vocabulary_
+    assert "“" in fitted.features_.views["words"].vocabulary_
 
 
 def test_a_class_that_no_row_has_gets_probability_zero():
@@ -50,3 +50,22 @@ def test_of_two_classes_both_have_n_grams():
     strongest = TfidfClassifier(min_df=1, word_ngrams=1).fit(TEXTS[:2], EVIDENCE[:2]).strongest(1)
     assert strongest["factual"][0][0] == "fell"
     assert list(strongest) == ["factual", "speculative"]
+
+
+def test_a_skeleton_keeps_frequent_words_and_punctuation_and_the_kind_of_others():
+    cues = {"he", "said", "in"}
+    assert (
+        _skeleton("“Rain fell 3 times,” He said in Oslo.", cues)
+        == "Q Capital -ell 0 -mes , Q Capital said in Capital ."
+    )
+    assert _skeleton("it is", cues) == "it is"
+
+
+def test_pairs_are_of_frequent_words_whatever_their_order_and_case():
+    assert _pairs("He said it will", {"he", "said", "will"}) == "he~said he~will said~will"
+    assert _pairs("it", {"he"}) == ""
+
+
+def test_without_cues_there_are_words_and_characters_only():
+    fitted = TfidfClassifier(min_df=1, cues=0).fit(TEXTS, EVIDENCE)
+    assert list(fitted.features_.views) == ["words", "characters"]
