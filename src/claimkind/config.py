@@ -65,6 +65,10 @@ class TrainConfig:
     out."""
     source_weights: dict[str, float] = field(default_factory=dict)
     """Weight of the training rows of a source, 1 where none is given; 0 leaves the source out."""
+    evidence_sources: dict[str, float] = field(default_factory=dict)
+    """Factor on `evidence_weight` by source, 1 where none is given; 0 leaves the evidence of the source out."""
+    max_evidence: int | None = None
+    """So many rows without a label of ours from each source at most, drawn with the seed."""
     max_labels: int | None = None
     """So many labelled training rows at most, drawn with the seed: for learning curves."""
     target_precision: float | None = None

@@ -35,7 +35,7 @@ from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, rescale
 
 _EVALUATED = ("validation", "test")
-_ROWS_CHOSEN_BY = ("evidence_weight", "source_weights", "max_labels")
+_ROWS_CHOSEN_BY = ("evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels")
 
 
 class TrainedRun(NamedTuple):
@@ -186,20 +186,25 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
     """The weight of each training row: (n,); 0 for those that are left out.
 
     Raises:
-        ClaimkindError: `source_weights` names a source that the rows do not have, or no row is left.
+        ClaimkindError: a setting names a source that the rows do not have, or no row is left.
     """
-    sources = rows["source"].unique()
-    for name in config.source_weights:
-        if name not in sources:
-            raise ClaimkindError(
-                f"source_weights names {name!r}, which has no training rows here; {nearest(name, sources)}"
-            )
+    for key in ("source_weights", "evidence_sources"):
+        for name in getattr(config, key):
+            if name not in set(rows["source"]):
+                raise ClaimkindError(
+                    f"{key} names {name!r}, which has no training rows here; {nearest(name, rows['source'].unique())}"
+                )
     labelled = rows["label"].notna().to_numpy()
+    evidence = np.array([config.evidence_weight * config.evidence_sources.get(name, 1.0) for name in rows["source"]])
     weights = np.array([config.source_weights.get(name, 1.0) for name in rows["source"]])
-    weights *= np.where(labelled, 1.0, config.evidence_weight)
+    weights *= np.where(labelled, 1.0, evidence)
+    drawn = np.random.default_rng(config.seed).permutation(len(rows))
     if config.max_labels is not None:
-        usable = np.flatnonzero(labelled & (weights > 0))
-        weights[np.random.default_rng(config.seed).permutation(usable)[config.max_labels :]] = 0
+        weights[[row for row in drawn if labelled[row] and weights[row] > 0][config.max_labels :]] = 0
+    if config.max_evidence is not None:
+        for source in rows["source"].unique():
+            of_source = (rows["source"] == source).to_numpy() & ~labelled
+            weights[[row for row in drawn if of_source[row]][config.max_evidence :]] = 0
     if not weights.any():
         raise ClaimkindError("every training row has the weight 0, expected some above it: raise evidence_weight, say")
     return weights

@@ -73,8 +73,9 @@ class TfidfClassifier:
     ) -> Self:
         """Fit; see `Classifier.fit`. `validation` and `work_dir` are not needed by this family.
 
-        Rows whose class is certain give the first model. With others, expectation-maximisation goes on from it
-        (Dempster, Laird and Rubin 1977): each row counts for each class with weight p(c | x) · evidence[c], normalised.
+        Rows whose class is certain give the first model, or if there are none, all rows with all classes as likely.
+        With others, expectation-maximisation goes on from it (Dempster, Laird and Rubin 1977): each row counts for each
+        class with weight p(c | x) · evidence[c], normalised.
         """
         evidence = check_examples(texts, evidence)
         weights = np.ones(len(texts)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -84,11 +85,14 @@ class TfidfClassifier:
         except ValueError as error:
             raise ClaimkindError(f"the training sentences give no features ({error}): lower model.min_df") from None
         certain = certain_rows(evidence)
-        if len(set(evidence[certain].argmax(axis=1))) < 2:
+        if len(set(evidence[certain].argmax(axis=1))) > 1:
+            regression = self._regression().fit(
+                features[certain], evidence[certain].argmax(axis=1), sample_weight=weights[certain]
+            )
+        elif certain.all():
             raise ClaimkindError("the labelled training sentences are all of one class, expected two at least")
-        regression = self._regression().fit(
-            features[certain], evidence[certain].argmax(axis=1), sample_weight=weights[certain]
-        )
+        else:  # nothing to start from but what the sources say
+            regression = self._fit_shares(self._regression(), features, evidence, weights)
         if not certain.all():
             self._maximise(regression, features, evidence, weights, on_metrics)
         self.features_, self.regression_ = features_of, regression
@@ -103,17 +107,22 @@ class TfidfClassifier:
         on_metrics: OnMetrics | None,
     ) -> None:
         regression.set_params(warm_start=True)
-        stacked = sparse.vstack([features] * len(LABELS), format="csr")
-        classes = np.repeat(np.arange(len(LABELS)), len(evidence))
         for step in range(1, self.em_steps + 1):
             joint = _in_label_order(regression, features) * evidence
-            likelihood = joint.sum(axis=1, keepdims=True)
             if on_metrics:
-                mean = np.average(np.log(likelihood + 1e-12)[:, 0], weights=weights)
+                mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)
                 on_metrics(step, {"em_log_likelihood": float(mean)})
-            responsibility = (weights[:, None] * joint / (likelihood + 1e-12)).T.ravel()
-            used = responsibility > 1e-3
-            regression.fit(stacked[used], classes[used], sample_weight=responsibility[used])
+            self._fit_shares(regression, features, joint, weights)
+
+    def _fit_shares(
+        self, regression: LogisticRegression, features: sparse.csr_matrix, joint: np.ndarray, weights: np.ndarray
+    ) -> LogisticRegression:
+        """Fit each row as one of each class, weighted by the share that the class has in the row of `joint`."""
+        shares = (weights[:, None] * joint / (joint.sum(axis=1, keepdims=True) + 1e-12)).T.ravel()
+        used = shares > 1e-3
+        stacked = sparse.vstack([features] * len(LABELS), format="csr")
+        classes = np.repeat(np.arange(len(LABELS)), len(joint))
+        return regression.fit(stacked[used], classes[used], sample_weight=shares[used])
 
     def _regression(self) -> LogisticRegression:
         return LogisticRegression(

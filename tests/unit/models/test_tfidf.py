@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import skops.io
 from sklearn.pipeline import Pipeline
@@ -69,3 +70,10 @@ def test_pairs_are_of_frequent_words_whatever_their_order_and_case():
 def test_without_cues_there_are_words_and_characters_only():
     fitted = TfidfClassifier(min_df=1, cues=0).fit(TEXTS, EVIDENCE)
     assert list(fitted.features_.views) == ["words", "characters"]
+
+
+def test_evidence_alone_teaches_where_no_row_is_labelled():
+    texts = [f"{text} {number}" for number in range(20) for text in TEXTS]
+    vague = np.tile([[0.8, 0.3, 0.1], [0.1, 0.6, 0.1], [0.1, 0.1, 0.8]], (20, 1))
+    predicted = TfidfClassifier().fit(texts, vague).predict_proba(TEXTS).argmax(axis=1)
+    assert predicted.tolist() == [0, 1, 2]
