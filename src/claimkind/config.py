@@ -151,6 +151,7 @@ class BenchmarkConfig:
     """`scripts/benchmark.py`."""
 
     benchmark: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
     seeds_dir: str = "seeds"
     data_dir: str = "data"
     corpora_dir: str = "data/corpora"

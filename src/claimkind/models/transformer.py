@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,12 +60,14 @@ class TransformerClassifier:
         revision: str | None = None,
         sha256: str | None = None,
         max_length: int = 256,
-        epochs: float = 8,
+        epochs: float = 5,
         batch_size: int = 32,
-        learning_rate: float = 1e-4,
+        learning_rate: float = 3e-4,
+        layer_decay: float = 0.85,
+        head_rate: float = 3.0,
         warmup: float = 0.1,
         weight_decay: float = 0.01,
-        patience: int = 3,
+        patience: int = 5,
         precision: str = "auto",
         seed: int = 0,
     ) -> None:
@@ -78,6 +81,9 @@ class TransformerClassifier:
             epochs: at most; training stops early by `patience`.
             batch_size: sentences a step.
             learning_rate: highest rate; it rises linearly over `warmup` and falls linearly to 0.
+            layer_decay: each layer learns at so many times the rate of the one above it (Howard and Ruder 2018), which
+                lets the lower ones keep what they know; 1 gives all the same.
+            head_rate: the head, which begins at random, learns at so many times the rate of the highest layer.
             warmup: share of the steps.
             weight_decay: of AdamW.
             patience: stop after so many epochs without a better macro F1 on validation.
@@ -96,6 +102,8 @@ class TransformerClassifier:
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.layer_decay = layer_decay
+        self.head_rate = head_rate
         self.warmup = warmup
         self.weight_decay = weight_decay
         self.patience = patience
@@ -183,10 +191,28 @@ class TransformerClassifier:
             compute_loss_func=marginal_likelihood_loss,
             compute_metrics=_validation_metrics,
             callbacks=callbacks,
+            optimizers=(self._optimizer(), None),
         )
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(_Progress())
         return trainer
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """AdamW with a rate for each layer, and no weight decay on what is no matrix."""
+        layers = 1 + max(_layer_of(name) or 0 for name, _ in self.model_.named_parameters())
+        groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+        for name, parameter in self.model_.named_parameters():
+            layer = _layer_of(name)
+            if not name.startswith(f"{self.model_.base_model_prefix}."):
+                rate = self.learning_rate * self.head_rate
+            else:
+                rate = self.learning_rate * self.layer_decay ** (0 if layer is None else layers - layer)
+            decay = self.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+        return torch.optim.AdamW(
+            [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()],
+            fused=True,
+        )
 
     def _arguments(self, folder: Path, *, evaluated: bool) -> TrainingArguments:
         return TrainingArguments(
@@ -196,7 +222,6 @@ class TransformerClassifier:
             per_device_eval_batch_size=2 * self.batch_size,
             learning_rate=self.learning_rate,
             warmup_steps=self.warmup,
-            weight_decay=self.weight_decay,
             eval_strategy="epoch" if evaluated else "no",
             save_strategy="epoch",
             save_total_limit=2,  # the best and the last: the one to keep and the one to resume from
@@ -295,6 +320,14 @@ def marginal_likelihood_loss(outputs: Any, labels: torch.Tensor, num_items_in_ba
     # log 0 is -inf, which logsumexp takes as "this class is ruled out".
     log_likelihood = torch.logsumexp(log_probabilities + evidence.log(), dim=-1)
     return -(weights * log_likelihood).sum() / weights.sum()
+
+
+def _layer_of(parameter: str) -> int | None:
+    """Number of a parameter's layer by its name: 0 for embeddings, the first layer is 1; None above all layers."""
+    layer = re.search(r"\.layers?\.(\d+)\.", parameter)
+    if layer:
+        return int(layer[1]) + 1
+    return 0 if "embeddings" in parameter else None
 
 
 def _last_layer(model: torch.nn.Module) -> torch.nn.Linear:

@@ -98,3 +98,21 @@ def test_an_encoder_without_safetensors_is_refused(tmp_path):
 def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
     with pytest.raises(ClaimkindError, match=r"has another sha256 than model\.sha256"):
         find_encoder(str(tiny_encoder), sha256="0" * 64)
+
+
+def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
+    classifier = TransformerClassifier(
+        encoder=str(tiny_encoder), learning_rate=1e-3, layer_decay=0.5, head_rate=4.0, weight_decay=0.1
+    )
+    classifier._load_weights(tiny_encoder, new_head=True)
+    groups = {id(p): group for group in classifier._optimizer().param_groups for p in group["params"]}
+    named = {name: groups[id(parameter)] for name, parameter in classifier.model_.named_parameters()}
+    rates = {
+        "bert.embeddings.word_embeddings.weight": 2.5e-4,
+        "bert.encoder.layer.0.attention.self.query.weight": 5e-4,
+        "bert.pooler.dense.weight": 1e-3,
+        "classifier.weight": 4e-3,
+    }
+    assert {name: named[name]["lr"] for name in rates} == pytest.approx(rates)
+    assert named["classifier.bias"]["weight_decay"] == 0
+    assert named["classifier.weight"]["weight_decay"] == 0.1

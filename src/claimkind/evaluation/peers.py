@@ -1,0 +1,99 @@
+"""Other systems, trained as their documentation shows, to set ours beside; the extra `bench` installs them."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from claimkind.labels import LABELS, label_indices, one_hot
+from claimkind.models.base import Classifier, Examples
+from claimkind.models.encoders import find_encoder
+
+
+class Peer(Protocol):
+    """What is compared: something that learns labels and tells them."""
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
+        """Learn."""
+        ...
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The position in `LABELS` of each text's label: (n,) int64."""
+        ...
+
+
+class Ours:
+    """A family of ours, by the same two calls."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        """Wrap a classifier that was not fitted."""
+        self.classifier = classifier
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
+        """Fit."""
+        self.classifier.fit(texts, one_hot(labels), validation=validation)
+        return self
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The likeliest label."""
+        return self.classifier.predict_proba(texts).argmax(axis=1)
+
+
+class FastText:
+    """fastText (Joulin et al. 2017): an average of word and n-gram vectors, and a softmax. One thread: repeatable."""
+
+    def __init__(self, epochs: int = 25, learning_rate: float = 0.5, word_ngrams: int = 3, seed: int = 0) -> None:
+        """Settings."""
+        self.settings = {"epoch": epochs, "lr": learning_rate, "wordNgrams": word_ngrams, "seed": seed, "thread": 1}
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
+        """Train on lower-cased words and punctuation marks."""
+        import fasttext
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "train.txt"
+            lines = (f"__label__{label} {_words(text)}\n" for text, label in zip(texts, labels, strict=True))
+            path.write_text("".join(lines), encoding="utf-8")
+            self.model = fasttext.train_supervised(str(path), verbose=0, **self.settings)
+        return self
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The likeliest label."""
+        found = self.model.predict([_words(text) for text in texts])[0]
+        return label_indices([labels[0].removeprefix("__label__") for labels in found])
+
+
+class SetFit:
+    """SetFit (Tunstall et al. 2022): contrastive pairs of sentences move the encoder, then a logistic regression."""
+
+    def __init__(self, encoder: str, revision: str, sha256: str, max_steps: int = 300, seed: int = 0) -> None:
+        """Settings; the encoder is found as for our own family."""
+        self.folder = find_encoder(encoder, revision, sha256)
+        self.max_steps, self.seed = max_steps, seed
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
+        """Train with its defaults but for the number of steps, which else would grow with the square of the rows."""
+        from datasets import Dataset
+        from setfit import SetFitModel, Trainer, TrainingArguments
+
+        self.model = SetFitModel.from_pretrained(str(self.folder), labels=list(LABELS))
+        rows = Dataset.from_dict({"text": list(texts), "label": label_indices(labels).tolist()})
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = TrainingArguments(
+                output_dir=folder, batch_size=32, max_steps=self.max_steps, seed=self.seed, report_to="none",
+                save_strategy="no",
+            )  # fmt: skip
+            Trainer(model=self.model, args=arguments, train_dataset=rows).train()
+        return self
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The likeliest label."""
+        found = self.model.predict_proba(list(texts), as_numpy=True, batch_size=64)
+        return np.asarray(found).argmax(axis=1)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+|[^\w\s]", text.lower()))
