@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from claimkind import models
 from claimkind.errors import ClaimkindError
@@ -116,3 +116,34 @@ def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
     assert {name: named[name]["lr"] for name in rates} == pytest.approx(rates)
     assert named["classifier.bias"]["weight_decay"] == 0
     assert named["classifier.weight"]["weight_decay"] == 0.1
+
+
+@pytest.fixture(params=["modernbert", "deberta-v2"])
+def other_architecture(request, tiny_encoder, tmp_path):
+    """A tiny encoder with random weights, of the architectures of `configs/model/` beside the default one."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    marks = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
+    config = AutoConfig.for_model(
+        request.param, vocab_size=len(tokenizer), max_position_embeddings=64, initializer_range=0.2, **sizes, **marks
+    )
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_other_architectures_train_and_load_again(other_architecture, tmp_path):
+    settings = {"epochs": 30, "batch_size": 4, "learning_rate": 3e-3, "precision": "fp32"}
+    fitted = TransformerClassifier(encoder=str(other_architecture), **settings).fit(TEXTS * 4, one_hot(NAMES * 4))
+    assert [LABELS[index] for index in fitted.predict_proba(TEXTS).argmax(axis=1)] == NAMES
+    assert fitted.features(TEXTS).shape == (4, 32)
+    models.save(fitted, tmp_path / "model")
+    again = models.load(tmp_path / "model").predict_proba(TEXTS)
+    np.testing.assert_allclose(again, fitted.predict_proba(TEXTS), atol=1e-6)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("encoder", ["answerdotai/ModernBERT-base", "cross-encoder/nli-deberta-v3-small"])
+def test_the_encoders_of_our_configs_are_on_the_hub_as_safetensors(encoder, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert list(find_encoder(encoder).glob("*.safetensors"))
