@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from transformers.utils import logging
 
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import macro_f1
-from claimkind.labels import LABELS
+from claimkind.labels import LABELS, certain_rows
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
 from claimkind.models.encoders import find_encoder
 
@@ -51,6 +51,15 @@ def _quiet() -> Iterator[None]:
         logging.enable_progress_bar()
 
 
+class _Stage(NamedTuple):
+    """One training with a schedule of its own."""
+
+    epochs: float
+    learning_rate: float
+    folder: Path
+    """Of its checkpoints."""
+
+
 class TransformerClassifier:
     """A fine-tuned encoder. Learns from evidence by the marginal likelihood of what each row's source said."""
 
@@ -62,9 +71,10 @@ class TransformerClassifier:
         max_length: int = 256,
         epochs: float = 5,
         batch_size: int = 32,
-        learning_rate: float = 3e-4,
+        evidence_epochs: int = 2,
+        learning_rate: float = 2e-4,
         layer_decay: float = 0.85,
-        head_rate: float = 3.0,
+        head_rate: float = 5.0,
         warmup: float = 0.1,
         weight_decay: float = 0.01,
         patience: int = 5,
@@ -79,6 +89,8 @@ class TransformerClassifier:
             sha256: digest that the encoder's `model.safetensors` must have.
             max_length: longer sentences are cut to so many tokens.
             epochs: at most; training stops early by `patience`.
+            evidence_epochs: so many epochs over the rows whose class is not certain come before those over the others,
+                at half the rate; 0 mixes all rows in every epoch.
             batch_size: sentences a step.
             learning_rate: highest rate; it rises linearly over `warmup` and falls linearly to 0.
             layer_decay: each layer learns at so many times the rate of the one above it (Howard and Ruder 2018), which
@@ -100,6 +112,7 @@ class TransformerClassifier:
         self.sha256 = sha256
         self.max_length = max_length
         self.epochs = epochs
+        self.evidence_epochs = evidence_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.layer_decay = layer_decay
@@ -123,19 +136,27 @@ class TransformerClassifier:
         work_dir: Path | None = None,
         on_metrics: OnMetrics | None = None,
     ) -> Self:
-        """Fine-tune; see `Classifier.fit`. With `validation`, the epoch with the best macro F1 is kept."""
+        """Fine-tune; see `Classifier.fit`. With `validation`, the epoch with the best macro F1 is kept.
+
+        Where some rows' class is certain and that of others is not, the others come first (`evidence_epochs`): what
+        their sources say moves the encoder, and the certain rows have the last word.
+        """
         evidence = check_examples(texts, evidence)
+        weights = np.ones(len(texts)) if weights is None else weights
         set_seed(self.seed)  # before the head gets its random weights
         self._load_weights(find_encoder(self.encoder, self.revision, self.sha256), new_head=True)
+        rows = self._encode(texts, evidence, weights)
+        certain = certain_rows(evidence)
+        staged = self.evidence_epochs > 0 and certain.any() and not certain.all()
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(work_dir or scratch)
-            trainer = self._trainer(
-                self._encode(texts, evidence, weights),
-                self._encode(validation.texts, validation.evidence) if validation else None,
-                folder,
-                on_metrics,
-            )
-            trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None)
+            if staged:
+                stage = _Stage(self.evidence_epochs, self.learning_rate / 2, folder / "evidence")
+                first = self._train(stage, rows.select(np.flatnonzero(~certain)), None, on_metrics)
+                rows = rows.select(np.flatnonzero(certain))
+                on_metrics = _counted_on(on_metrics, first.state.global_step)
+            held_out = self._encode(validation.texts, validation.evidence) if validation else None
+            trainer = self._train(_Stage(self.epochs, self.learning_rate, folder), rows, held_out, on_metrics)
         # The Trainer leaves autocast wrapped around the model: unwrapped, it predicts as a loaded one will.
         self.model_ = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).cpu().float().eval()
         return self
@@ -174,8 +195,17 @@ class TransformerClassifier:
         ids: list[list[int]] = self.tokenizer_(list(texts), truncation=True, max_length=longest)["input_ids"]
         return ids
 
+    def _train(
+        self, stage: _Stage, train: Dataset, validation: Dataset | None, on_metrics: OnMetrics | None
+    ) -> Trainer:
+        """Train in one stage, going on from the newest checkpoint in its folder."""
+        trainer = self._trainer(stage, train, validation, on_metrics)
+        found = get_last_checkpoint(str(stage.folder)) if stage.folder.is_dir() else None
+        trainer.train(resume_from_checkpoint=found)
+        return trainer
+
     def _trainer(
-        self, train: Dataset, validation: Dataset | None, folder: Path, on_metrics: OnMetrics | None
+        self, stage: _Stage, train: Dataset, validation: Dataset | None, on_metrics: OnMetrics | None
     ) -> Trainer:
         callbacks: list[TrainerCallback] = []
         if on_metrics:
@@ -184,29 +214,29 @@ class TransformerClassifier:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=self.patience))
         trainer = Trainer(
             model=self.model_,
-            args=self._arguments(folder, evaluated=validation is not None),
+            args=self._arguments(stage, evaluated=validation is not None),
             train_dataset=train,
             eval_dataset=validation,
             data_collator=DataCollatorWithPadding(self.tokenizer_),
             compute_loss_func=marginal_likelihood_loss,
             compute_metrics=_validation_metrics,
             callbacks=callbacks,
-            optimizers=(self._optimizer(), None),
+            optimizers=(self._optimizer(stage.learning_rate), None),
         )
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(_Progress())
         return trainer
 
-    def _optimizer(self) -> torch.optim.Optimizer:
+    def _optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
         """AdamW with a rate for each layer, and no weight decay on what is no matrix."""
         layers = 1 + max(_layer_of(name) or 0 for name, _ in self.model_.named_parameters())
         groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
         for name, parameter in self.model_.named_parameters():
             layer = _layer_of(name)
             if not name.startswith(f"{self.model_.base_model_prefix}."):
-                rate = self.learning_rate * self.head_rate
+                rate = learning_rate * self.head_rate
             else:
-                rate = self.learning_rate * self.layer_decay ** (0 if layer is None else layers - layer)
+                rate = learning_rate * self.layer_decay ** (0 if layer is None else layers - layer)
             decay = self.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
         return torch.optim.AdamW(
@@ -214,13 +244,13 @@ class TransformerClassifier:
             fused=True,
         )
 
-    def _arguments(self, folder: Path, *, evaluated: bool) -> TrainingArguments:
+    def _arguments(self, stage: _Stage, *, evaluated: bool) -> TrainingArguments:
         return TrainingArguments(
-            output_dir=str(folder),
-            num_train_epochs=self.epochs,
+            output_dir=str(stage.folder),
+            num_train_epochs=stage.epochs,
             per_device_train_batch_size=self.batch_size,
             per_device_eval_batch_size=2 * self.batch_size,
-            learning_rate=self.learning_rate,
+            learning_rate=stage.learning_rate,
             warmup_steps=self.warmup,
             eval_strategy="epoch" if evaluated else "no",
             save_strategy="epoch",
@@ -342,6 +372,11 @@ def _last_layer(model: torch.nn.Module) -> torch.nn.Linear:
 def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
     logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
     return {"macro_f1": macro_f1(labels[:, : len(LABELS)].argmax(axis=1), logits.argmax(axis=1))}
+
+
+def _counted_on(on_metrics: OnMetrics | None, steps: int) -> OnMetrics | None:
+    """The same, with steps that follow upon those of an earlier stage."""
+    return on_metrics and (lambda step, metrics: on_metrics(steps + step, metrics))
 
 
 def _batches_of_like_length(ids: list[list[int]], size: int) -> Iterator[np.ndarray]:

@@ -101,11 +101,9 @@ def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
 
 
 def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
-    classifier = TransformerClassifier(
-        encoder=str(tiny_encoder), learning_rate=1e-3, layer_decay=0.5, head_rate=4.0, weight_decay=0.1
-    )
+    classifier = TransformerClassifier(encoder=str(tiny_encoder), layer_decay=0.5, head_rate=4.0, weight_decay=0.1)
     classifier._load_weights(tiny_encoder, new_head=True)
-    groups = {id(p): group for group in classifier._optimizer().param_groups for p in group["params"]}
+    groups = {id(p): group for group in classifier._optimizer(1e-3).param_groups for p in group["params"]}
     named = {name: groups[id(parameter)] for name, parameter in classifier.model_.named_parameters()}
     rates = {
         "bert.embeddings.word_embeddings.weight": 2.5e-4,
@@ -147,3 +145,25 @@ def test_other_architectures_train_and_load_again(other_architecture, tmp_path):
 def test_the_encoders_of_our_configs_are_on_the_hub_as_safetensors(encoder, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert list(find_encoder(encoder).glob("*.safetensors"))
+
+
+def test_rows_whose_class_is_not_certain_come_first_at_half_the_rate(tiny_encoder):
+    texts, evidence = TEXTS * 4, np.concatenate([one_hot(NAMES * 2), np.full((8, 3), [0.7, 0.2, 0.1])])
+    seen = []
+
+    def note(step, metrics):
+        if "learning_rate" in metrics:
+            seen.append((step, metrics["learning_rate"]))
+
+    settings = {"epochs": 20, "batch_size": 4, "learning_rate": 1e-2, "warmup": 0.0, "precision": "fp32"}
+    classifier = TransformerClassifier(encoder=str(tiny_encoder), evidence_epochs=10, **settings)
+    classifier.fit(texts, evidence, on_metrics=note)
+    # Twenty steps over the vague rows at up to 0.005 (times 5 for the head), then forty at up to 0.01.
+    steps, rates = np.array(seen).T
+    rates = rates / max(rates)
+    assert steps.tolist() == [10, 20, 30, 40, 50, 60]
+    assert rates[0] < 0.6
+    assert rates[1] < rates[0] < rates[2]
+    # The certain rows had the last word.
+    predicted = classifier.predict_proba(TEXTS).argmax(axis=1)
+    assert [LABELS[index] for index in predicted] == NAMES
