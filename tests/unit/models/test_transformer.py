@@ -9,7 +9,7 @@ from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
 from claimkind.models.encoders import find_encoder
-from claimkind.models.transformer import TransformerClassifier, marginal_likelihood_loss
+from claimkind.models.transformer import TransformerClassifier, _disagreement, marginal_likelihood_loss
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
 NAMES = ["factual", "speculative", "opinion", "factual"]
@@ -40,6 +40,14 @@ def test_evidence_that_says_nothing_gives_no_gradient():
     logits = torch.tensor([[0.2, 1.0, -0.5]], requires_grad=True)
     marginal_likelihood_loss(Output(logits), torch.tensor([[1.0, 1.0, 1.0, 1.0]])).backward()
     np.testing.assert_allclose(logits.grad.numpy(), 0, atol=1e-7)
+
+
+def test_two_readings_disagree_by_their_symmetric_divergence():
+    one, other = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.5, 0.0]])
+    p, q = torch.softmax(one, -1), torch.softmax(other, -1)
+    expected = 0.5 * ((p * (p / q).log()).sum() + (q * (q / p).log()).sum())
+    assert _disagreement(torch.cat([one, other])).item() == pytest.approx(expected.item())
+    assert _disagreement(torch.cat([one, one])).item() == 0
 
 
 def test_weights_average_the_rows():
