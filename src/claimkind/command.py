@@ -29,7 +29,8 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
         config_dir: the folder `configs/`.
 
     Returns:
-        A function without arguments that reads `sys.argv`. It exits with code 2 on bad input, 130 on Ctrl-C.
+        A function without arguments that reads `sys.argv`. It exits with 2 on bad input, 1 on too many bad rows, 130
+        on Ctrl-C.
     """
     register_schemas()
     raised: list[ClaimkindError] = []
@@ -57,7 +58,7 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
                 raise error
         except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
             print(f"error: {sentence_of(error, config_name)}", file=sys.stderr)
-            sys.exit(2)
+            sys.exit(getattr(error, "exit_code", 2))
         except KeyboardInterrupt:
             print("stopped by Ctrl-C", file=sys.stderr)
             sys.exit(130)

@@ -170,7 +170,10 @@ class ScoreConfig:
     """Whether the report shows which words speak for a label; takes some thirty times as long."""
     text_column: str = "text"
     id_column: str = "id"
-    chunk_size: int = 4096
+    chunk_size: int = 8192
+    """Rows that are scored and written at once."""
+    max_rejected: int | None = None
+    """Stop when more rows than that cannot be scored; null goes on whatever comes."""
 
 
 SCHEMAS: dict[str, type] = {

@@ -1,6 +1,7 @@
 """Everything that goes to MLflow and comes back; no other module but the two that MLflow itself runs imports it."""
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -41,6 +42,7 @@ _SIGNATURE = ModelSignature(
     ),
 )
 _EXAMPLE = pd.DataFrame({"text": ["The vote is on Tuesday.", "The move may widen the war."]})
+REFERENCE = "reference.json"
 # What a server or a Spark worker needs to run a saved model of any family.
 _REQUIREMENTS = (
     "accelerate", "datasets", "hydra-core", "mlflow", "numpy", "pandas", "scikit-learn", "sentencex", "skops", "torch",
@@ -275,6 +277,19 @@ def fetch_folder(model_uri: str) -> Path:
     folder = Path(model_uri) if Path(model_uri).is_dir() else _download(model_uri)
     inner = folder / "artifacts" / "model"
     return inner if inner.is_dir() else folder
+
+
+def fetch_reference(model_uri: str) -> Any:
+    """What the run that trained a model logged of its test sentences; None for a model that no run of ours logged."""
+    if Path(model_uri).is_dir():
+        return None
+    try:
+        run_id = mlflow.models.get_model_info(model_uri).run_id
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=REFERENCE, dst_path=folder)
+            return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (MlflowException, OSError, ValueError):
+        return None
 
 
 def _download(model_uri: str) -> Path:

@@ -1,5 +1,6 @@
 """Training: dataset -> model -> saved model -> evaluation, all of it in one MLflow run."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, rescale
+from claimkind.scoring.engine import label_probabilities
+from claimkind.scoring.summary import reference_of
 
 _EVALUATED = ("validation", "test")
 _ROWS_CHOSEN_BY = ("evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels")
@@ -242,6 +245,11 @@ def _evaluate(
         **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
     )
     tracked.log_table(predictions, f"predictions/{split}.parquet")
+    if split == "test":  # what scoring compares other texts with
+        said = label_probabilities(calibrated, probabilities)
+        tracked.log_text(
+            json.dumps(reference_of(said["label"].tolist(), probabilities.max(axis=1))), tracking.REFERENCE
+        )
     title = f"{dataset.name} {split}, n = {len(rows)}"
     tracked.log_figure(plots.plot_confusion(truth, probabilities, title), f"plots/{split}_confusion.png")
     tracked.log_figure(plots.plot_reliability(truth, probabilities, title), f"plots/{split}_reliability.png")

@@ -40,15 +40,20 @@ def read_document(path: Path) -> Document:
         content = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ClaimkindError(f"{path}: byte {error.start} is not UTF-8, expected text in UTF-8: convert it") from None
-    match = _FRONT_MATTER.match(content)
-    text = content[match.end() :] if match else content
+    text, front = split_front_matter(content)
     try:
-        front_matter = (yaml.safe_load(match[1]) or {}) if match else {}
+        front_matter = yaml.safe_load(front) or {}
     except yaml.YAMLError:
         front_matter = None
     if not isinstance(front_matter, dict):
         raise ClaimkindError(f"{path}:1: the front matter is not valid YAML, expected lines of the form `key: value`")
     return Document(path.stem, text, front_matter, content[: len(content) - len(text)].count("\n") + 1)
+
+
+def split_front_matter(content: str) -> tuple[str, str]:
+    """The text below the front matter, and the front matter as YAML, empty where there is none."""
+    match = _FRONT_MATTER.match(content)
+    return (content[match.end() :], match[1]) if match else (content, "")
 
 
 class SeedDocuments:

@@ -32,6 +32,10 @@ class Predictor(Protocol):
         """What the last, linear layer sees of each text: (n, d), for heads that tell something else."""
         ...
 
+    def windows(self, texts: Sequence[str]) -> np.ndarray:
+        """In how many pieces each text is read: (n,) int64; 1 unless it is longer than what fits a model at once."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write everything that `load` needs, as data that executes nothing."""
         ...

@@ -33,6 +33,7 @@ class CalibratedClassifier:
             abstain_below: a sentence whose highest probability is below this gets no label.
         """
         self.classifier, self.temperature, self.abstain_below = classifier, temperature, abstain_below
+        self.on_one_core: bool = getattr(classifier, "on_one_core", False)
 
     @classmethod
     def fitted(cls, classifier: Predictor, validation: Examples, target_precision: float | None = None) -> Self:
@@ -60,6 +61,10 @@ class CalibratedClassifier:
     def features(self, texts: Sequence[str]) -> np.ndarray | sparse.csr_matrix:
         """Those of the classifier within; see `Predictor.features`."""
         return self.classifier.features(texts)
+
+    def windows(self, texts: Sequence[str]) -> np.ndarray:
+        """Those of the classifier within; see `Predictor.windows`."""
+        return self.classifier.windows(texts)
 
     def save(self, folder: Path) -> None:
         """Save the classifier within; `models.save` keeps the two numbers in the manifest."""

@@ -26,6 +26,9 @@ _ENDING = 3
 class TfidfClassifier:
     """Logistic regression on TF-IDF features, for a strong and fast baseline."""
 
+    on_one_core = True
+    """Prediction is plain Python and keeps one core busy, so that scoring runs a process on each."""
+
     def __init__(
         self,
         word_ngrams: int = 3,
@@ -140,6 +143,10 @@ class TfidfClassifier:
         """The weights of the n-grams; see `Predictor.features`."""
         check_fitted(self.features_)
         return self.features_.transform(texts)
+
+    def windows(self, texts: Sequence[str]) -> np.ndarray:
+        """1 each: a text of any length is read at once; see `Predictor.windows`."""
+        return np.ones(len(texts), dtype=np.int64)
 
     def strongest(self, count: int) -> dict[str, list[tuple[str, float]]]:
         """The word n-grams that speak most for each class, with their weights in logits, the strongest first."""

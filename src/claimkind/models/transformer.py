@@ -1,10 +1,11 @@
 """The transformer family: an encoder with a classification head, fine-tuned by the Hugging Face `Trainer`."""
 
 import contextlib
+import copy
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -35,6 +36,9 @@ from claimkind.models.base import Examples, OnMetrics, check_examples, check_fit
 from claimkind.models.encoders import find_encoder
 
 _SETTINGS = "classifier.json"
+_TOKENS_AT_ONCE = 2048
+_STRIDE = 32  # tokens that two windows of a text share
+_MARKS = 2  # at least so many tokens of a window are marks of its begin and end
 _PRECISIONS = ("auto", "bf16", "fp32")
 
 
@@ -49,6 +53,14 @@ def _quiet() -> Iterator[None]:
     finally:
         logging.set_verbosity(verbosity)
         logging.enable_progress_bar()
+
+
+class _Windows(NamedTuple):
+    """Texts cut into pieces that an encoder can read at once."""
+
+    ids: list[list[int]]
+    owners: np.ndarray
+    """The text that each piece is of: (pieces,) int64."""
 
 
 class _Stage(NamedTuple):
@@ -102,7 +114,8 @@ class TransformerClassifier:
             warmup: share of the steps.
             weight_decay: of AdamW.
             patience: stop after so many epochs without a better macro F1 on validation.
-            precision: of training: `bf16`, `fp32`, or `auto`, bf16 where the GPU or the processor computes with it.
+            precision: of training and of prediction: `bf16`, `fp32`, or `auto`, bf16 where the GPU or the processor
+                computes with it.
             seed: of the head's initial weights, of dropout and of the order of batches.
 
         Raises:
@@ -128,6 +141,7 @@ class TransformerClassifier:
         self.seed = seed
         self.model_: Any = None
         self.tokenizer_: Any = None
+        self._scoring: tuple[Any, Any] | None = None
 
     @_quiet()
     def fit(
@@ -195,8 +209,7 @@ class TransformerClassifier:
         )
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        longest = min(self.max_length, self.tokenizer_.model_max_length)  # no encoder has more positions
-        ids: list[list[int]] = self.tokenizer_(list(texts), truncation=True, max_length=longest)["input_ids"]
+        ids: list[list[int]] = self.tokenizer_(list(texts), truncation=True, max_length=self._longest())["input_ids"]
         return ids
 
     def _train(
@@ -281,37 +294,79 @@ class TransformerClassifier:
         )
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Probabilities; see `Predictor.predict_proba`. Computed in fp32, in batches of like length."""
+        """Probabilities; see `Predictor.predict_proba`. Those of a long text are the mean over its windows' tokens."""
         check_fitted(self.model_)
-        probabilities = np.zeros((len(texts), len(LABELS)))
-        for rows, logits in self._logits(texts):
-            probabilities[rows] = torch.softmax(logits.double(), dim=-1).cpu().numpy()
-        return probabilities
+        return self._mean_over_windows(
+            texts, len(LABELS), lambda model, batch: torch.softmax(model(**batch).logits.double(), dim=-1)
+        )
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """What the last linear layer is given, (n, hidden size); see `Predictor.features`."""
         check_fitted(self.model_)
-        last = _last_layer(self.model_)
-        features = np.zeros((len(texts), last.in_features))
         seen: list[torch.Tensor] = []
+        last = _last_layer(self._scoring_model())
         hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+
+        def given(model: Any, batch: Any) -> torch.Tensor:
+            model(**batch)
+            return seen.pop().double()
+
         try:
-            for rows, _ in self._logits(texts):
-                features[rows] = seen.pop().double().cpu().numpy()
+            return self._mean_over_windows(texts, last.in_features, given)
         finally:
             hook.remove()
-        return features
 
-    def _logits(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-        """Positions of some texts and their logits, batch by batch."""
+    def windows(self, texts: Sequence[str]) -> np.ndarray:
+        """In how many windows each text is read: (n,) int64; see `Predictor.windows`."""
+        counts = np.ones(len(texts), dtype=np.int64)
+        # A token is a character at least, so only long texts need to be counted.
+        long = [index for index, text in enumerate(texts) if len(text) > self._longest() - _MARKS]
+        if long:
+            counts[long] = np.bincount(self._split([texts[index] for index in long]).owners, minlength=len(long))
+        return counts
+
+    def _mean_over_windows(
+        self, texts: Sequence[str], width: int, read: Callable[[Any, Any], torch.Tensor]
+    ) -> np.ndarray:
+        """What `read` makes of the texts' windows, averaged over each text's tokens: (n, width)."""
+        sums, tokens = np.zeros((len(texts), width)), np.zeros(len(texts))
+        if not len(texts):
+            return sums
+        split = self._split(texts)
+        lengths = np.array([len(ids) for ids in split.ids])
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = self.model_.to(device).eval()
-        ids = self._tokenize(texts) if len(texts) else []
-        with torch.inference_mode(), tqdm(total=len(texts), desc="predicting", delay=2, leave=False) as progress:
-            for rows in _batches_of_like_length(ids, 2 * self.batch_size):
-                batch = self.tokenizer_.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
-                yield rows, model(**batch.to(device)).logits
+        model = self._scoring_model().to(device)
+        np.add.at(tokens, split.owners, lengths)
+        with torch.inference_mode(), tqdm(total=len(lengths), desc="predicting", delay=2, leave=False) as progress:
+            for rows in _batches_of_like_length(lengths, _TOKENS_AT_ONCE):
+                batch = self.tokenizer_.pad({"input_ids": [split.ids[row] for row in rows]}, return_tensors="pt")
+                values = read(model, batch.to(device)).cpu().numpy()
+                np.add.at(sums, split.owners[rows], values * lengths[rows, None])
                 progress.update(len(rows))
+        return sums / tokens[:, None]
+
+    def _scoring_model(self) -> Any:
+        """The model as it predicts: with weights in bf16 where training would be too."""
+        if self._scoring is None or self._scoring[0] is not self.model_:
+            bf16 = computes_bf16(self.precision)
+            scoring = copy.deepcopy(self.model_).to(torch.bfloat16) if bf16 else self.model_
+            self._scoring = (self.model_, scoring.eval())
+        return self._scoring[1]
+
+    def _longest(self) -> int:
+        return min(self.max_length, self.tokenizer_.model_max_length)  # no encoder has more positions
+
+    def _split(self, texts: Sequence[str]) -> _Windows:
+        encoded = self.tokenizer_(
+            list(texts),
+            truncation=True,
+            max_length=self._longest(),
+            stride=min(_STRIDE, self._longest() // 4),
+            return_overflowing_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        return _Windows(encoded["input_ids"], np.array(encoded["overflow_to_sample_mapping"], dtype=np.int64))
 
     @_quiet()
     def save(self, folder: Path) -> None:
@@ -319,7 +374,12 @@ class TransformerClassifier:
         check_fitted(self.model_)
         self.model_.save_pretrained(folder)
         self.tokenizer_.save_pretrained(folder)
-        settings = {"encoder": self.encoder, "revision": self.revision, "max_length": self.max_length}
+        settings = {
+            "encoder": self.encoder,
+            "revision": self.revision,
+            "max_length": self.max_length,
+            "precision": self.precision,
+        }
         (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -409,10 +469,17 @@ def _counted_on(on_metrics: OnMetrics | None, steps: int) -> OnMetrics | None:
     return on_metrics and (lambda step, metrics: on_metrics(steps + step, metrics))
 
 
-def _batches_of_like_length(ids: list[list[int]], size: int) -> Iterator[np.ndarray]:
-    order = np.argsort([-len(entry) for entry in ids], kind="stable")
-    for start in range(0, len(order), size):
+def _batches_of_like_length(lengths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
+    """Rows, the longest first, in batches that padded hold so many tokens at most, or one row.
+
+    A long text thus makes its own batch small instead of padding its neighbours.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, tokens // int(lengths[order[start]]))
         yield order[start : start + size]
+        start += size
 
 
 class _Progress(ProgressCallback):

@@ -1,34 +1,56 @@
-"""The scoring engine: read in chunks, split documents into sentences, label, write."""
+"""The scoring engine: read in chunks, split documents into sentences, label, write, and lose nothing on the way."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import contextlib
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from claimkind import models
 from claimkind.config import ScoreConfig
 from claimkind.dataset.sentences import split_sentences
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
+from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.base import Predictor
-from claimkind.scoring.readers import TEXT_ENDINGS, find_files, read_texts
+from claimkind.scoring.journal import Journal, digest_of
+from claimkind.scoring.readers import (
+    TEXT_ENDINGS,
+    Chunk,
+    Columns,
+    Rejected,
+    count_rows,
+    find_files,
+    kind_of,
+    read_documents,
+    read_rows,
+)
 from claimkind.scoring.report import write_report
-from claimkind.scoring.writers import check_output, open_writer
+from claimkind.scoring.summary import Summary
+from claimkind.scoring.writers import check_output
 
 _UNITS = ("auto", "document", "sentence")
 OUTPUT_COLUMNS = ("label", "confidence", *PROBABILITY_COLUMNS)
+_WORTH_A_POOL = 10_000  # rows at the beginning from which on starting processes pays
+_ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
 
-def run(config: ScoreConfig) -> Counter[str]:
+def run(config: ScoreConfig) -> Summary:
     """Score a file or a folder; see `configs/score.yaml`.
 
-    Returns:
-        How many sentences got each label.
+    What is done is kept in parts beside the output: cut off at any moment and run again, it goes on, and the output is
+    the same, byte for byte, as if nothing had happened.
 
     Raises:
-        ClaimkindError: the input, the output or the model is not as it should be.
+        ClaimkindError: the input, the output or the model is not as it should be, or too many rows cannot be scored.
     """
     from claimkind import tracking  # imports MLflow, which a server or worker that only labels does not need
 
@@ -39,17 +61,23 @@ def run(config: ScoreConfig) -> Counter[str]:
     output = Path(config.output)
     check_output(output)
     files = find_files(Path(config.input))
-    classifier = tracking.fetch_model(config.model_uri)
-    counts: Counter[str] = Counter()
+    folder = tracking.fetch_folder(config.model_uri)
+    classifier = models.load(folder)
+    summary = Summary(tracking.fetch_reference(config.model_uri))
     kept: list[pd.DataFrame] = []
-    with open_writer(output) as write, tqdm(unit=" sentences", desc="scoring", delay=2) as progress:
-        for chunk in read_units(files, config):
-            scored = score_chunk(classifier, chunk)
-            write(scored)
-            counts.update(scored["label"])
-            progress.update(len(scored))
+    journal = Journal(output)
+    with journal.opened(_work(config, files, folder)), _progress(files, config) as progress:
+        parts = 0
+        for rows, rejected in _scored(_chunks(files, config), classifier, folder, journal):
+            parts += 1
+            summary.add(rows, rejected)
+            progress.update(len(rows))
+            _check_rejected(summary, config)
             if config.report:
-                kept.append(scored)
+                kept.append(rows)
+        if not parts:
+            raise ClaimkindError(f"input={config.input} holds no row to score, expected one at least: check it")
+        journal.finish(parts)
     if config.report:
         write_report(
             Path(config.report),
@@ -57,29 +85,74 @@ def run(config: ScoreConfig) -> Counter[str]:
             title=Path(config.input).stem,
             explained_by=classifier if config.explain else None,
         )
-    shares = ", ".join(
-        f"{counts[label]:,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or counts[label]
-    )
-    print(f"{output}: {counts.total():,} sentences, {shares}")  # noqa: T201
-    return counts
+    print(summary.text(output, journal.rejected_path))  # noqa: T201
+    return summary
 
 
-def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[pd.DataFrame]:
-    """Read the sentences to be labelled, chunk by chunk, with `text` and what the output says beside the label."""
-    root = Path(config.input) if Path(config.input).is_dir() else Path(config.input).parent
-    for path in files:
-        is_text = path.suffix.lower() in TEXT_ENDINGS
-        split = config.unit == "document" or (config.unit == "auto" and is_text)
-        chunks = read_texts(
-            path,
-            root,
-            lines=not split,
-            text_column=config.text_column,
-            id_column=config.id_column,
-            chunk_size=config.chunk_size,
+def _work(config: ScoreConfig, files: Sequence[Path], folder: Path) -> dict[str, str | int]:
+    """What the output is made from: parts made from anything else must not be mixed in."""
+    return {
+        "input": digest_of(files),
+        "model": sha256_file(folder / MANIFEST)[:16],
+        "unit": config.unit,
+        "text_column": config.text_column,
+        "id_column": config.id_column,
+        "chunk_size": config.chunk_size,
+    }
+
+
+def _progress(files: Sequence[Path], config: ScoreConfig) -> Any:
+    total = None if any(_is_split(path, config) for path in files) else sum(count_rows(path) for path in files)
+    return tqdm(total=total, unit=" rows", desc="scoring", delay=2)
+
+
+def _check_rejected(summary: Summary, config: ScoreConfig) -> None:
+    if config.max_rejected is not None and summary.rejected > config.max_rejected:
+        raise TooManyRejectedError(
+            f"{summary.rejected:,} rows cannot be scored, max_rejected={config.max_rejected} allows fewer; see "
+            f"rejected-*.jsonl in {Journal(Path(config.output)).folder}: mend the input, or raise max_rejected"
         )
+
+
+def _is_split(path: Path, config: ScoreConfig) -> bool:
+    return config.unit == "document" or (config.unit == "auto" and kind_of(path) in TEXT_ENDINGS)
+
+
+def _chunks(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
+    """The sentences to be labelled, `chunk_size` at a time, whatever the files and documents that they come from."""
+    return regroup(read_units(files, config), config.chunk_size)
+
+
+def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
+    """Read the rows to be labelled, with `text` and what the output says beside the label."""
+    root = Path(config.input) if Path(config.input).is_dir() else Path(config.input).parent
+    columns = Columns(config.text_column, config.id_column)
+    for path in files:
+        name = path.relative_to(root).as_posix()
+        if kind_of(path) in TEXT_ENDINGS and _is_split(path, config):
+            chunks: Iterable[Chunk] = (read_documents(path, name),)
+        else:
+            chunks = read_rows(path, name, columns, config.chunk_size)
         for chunk in chunks:
-            yield split_documents(chunk) if split else chunk
+            yield Chunk(split_documents(chunk.rows), chunk.rejected) if _is_split(path, config) else chunk
+
+
+def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
+    """Join small chunks and part large ones, so that each but the last holds `size` rows."""
+    rows: list[pd.DataFrame] = []
+    rejected: list[Rejected] = []
+    held = 0
+    for chunk in chunks:
+        rejected += chunk.rejected
+        for start in range(0, len(chunk.rows), size):
+            rows.append(chunk.rows.iloc[start : start + size])
+            held += len(rows[-1])
+            while held >= size:
+                joined = pd.concat(rows, ignore_index=True)
+                yield Chunk(joined[:size], rejected)
+                rows, rejected, held = [joined[size:]], [], held - size
+    if held or rejected:
+        yield Chunk(pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["id", "text"]), rejected)
 
 
 def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
@@ -95,11 +168,83 @@ def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["document", "sentence", "paragraph", "start", "end", "text"])
 
 
-def score_chunk(classifier: Predictor, chunk: pd.DataFrame) -> pd.DataFrame:
-    """Add `OUTPUT_COLUMNS` to rows with `text`; a column of the input with such a name becomes `input_<name>`."""
-    taken = {name: f"input_{name}" for name in chunk.columns if name in OUTPUT_COLUMNS}
-    labelled = label_texts(classifier, chunk["text"].tolist())
-    return pd.concat([chunk.rename(columns=taken), labelled], axis=1)
+def _scored(
+    chunks: Iterator[Chunk], classifier: Predictor, folder: Path, journal: Journal
+) -> Iterator[tuple[pd.DataFrame, int]]:
+    """Each part's rows and the number of those rejected in it: read where it is done, else scored and kept."""
+    done = journal.done
+    for number in range(done):
+        next(chunks, None)
+        yield journal.read(number)
+    for number, (chunk, labelled) in enumerate(_labelled(chunks, classifier, folder), start=done):
+        rows = _beside(chunk.rows, labelled)
+        journal.write(number, rows, chunk.rejected)
+        yield rows, len(chunk.rejected)
+
+
+def _labelled(chunks: Iterator[Chunk], classifier: Predictor, folder: Path) -> Iterator[tuple[Chunk, pd.DataFrame]]:
+    """Label chunk after chunk while the next ones are read and the last ones written.
+
+    A family that computes on one core gets a process for each core; any other gets one thread, since it uses all cores
+    by itself.
+    """
+    first = list(itertools.islice(chunks, 2))
+    small = sum(len(chunk.rows) for chunk in first) < _WORTH_A_POOL
+    with _pool(classifier, folder, small=small) as (pool, ahead):
+        waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
+        for chunk in itertools.chain(first, chunks):
+            waiting.append((chunk, pool.submit(_label_in_worker, chunk.rows["text"].tolist())))
+            if len(waiting) > ahead:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+
+
+_worker: dict[str, Predictor] = {}
+
+
+@contextlib.contextmanager
+def _pool(classifier: Predictor, folder: Path, *, small: bool) -> Iterator[tuple[Executor, int]]:
+    """Workers that hold the model, and how many chunks to keep ready for them."""
+    cores = os.cpu_count() or 1
+    pool: Executor
+    if getattr(classifier, "on_one_core", False) and cores > 1 and not small:
+        spawn = multiprocessing.get_context("spawn")
+        pool, ahead = ProcessPoolExecutor(cores, spawn, initializer=_load_worker, initargs=(str(folder),)), cores + 1
+    else:
+        _worker["model"] = classifier
+        pool, ahead = ThreadPoolExecutor(1), 1
+    try:
+        yield pool, ahead
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _load_worker(folder: str) -> None:
+    _worker["model"] = models.load(folder)
+
+
+def _label_in_worker(texts: list[str]) -> pd.DataFrame:
+    return label_with_windows(_worker["model"], texts)
+
+
+def _beside(rows: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
+    """Rows with their labels; a column of the input with a name that we write ourselves becomes `input_<name>`."""
+    taken = {name: f"input_{name}" for name in rows.columns if name in _ADDED_COLUMNS}
+    return pd.concat([rows.rename(columns=taken).reset_index(drop=True), labelled], axis=1)
+
+
+def label_with_windows(classifier: Predictor, texts: Sequence[str]) -> pd.DataFrame:
+    """Label texts as `label_texts` does, equal ones once, and say in how many windows each was read."""
+    different = list(dict.fromkeys(texts))
+    labelled = label_texts(classifier, different)
+    labelled["windows"] = classifier.windows(different)
+    if len(different) == len(texts):
+        return labelled
+    place = {text: number for number, text in enumerate(different)}
+    return labelled.iloc[[place[text] for text in texts]].reset_index(drop=True)
 
 
 def label_texts(classifier: Predictor, texts: Sequence[str]) -> pd.DataFrame:
@@ -107,7 +252,11 @@ def label_texts(classifier: Predictor, texts: Sequence[str]) -> pd.DataFrame:
 
     A model that was given `abstain_below` says `undecided` of sentences of which it is less sure.
     """
-    probabilities = classifier.predict_proba(texts)
+    return label_probabilities(classifier, classifier.predict_proba(texts))
+
+
+def label_probabilities(classifier: Predictor, probabilities: np.ndarray) -> pd.DataFrame:
+    """The columns `OUTPUT_COLUMNS` for probabilities (n, 3) that a classifier gave."""
     confidence = probabilities.max(axis=1, initial=0)
     decided = confidence >= getattr(classifier, "abstain_below", 0.0)
     columns = {

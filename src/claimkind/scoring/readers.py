@@ -1,35 +1,60 @@
-"""Reading what is to be scored: text, Markdown, CSV, JSON lines and parquet, in chunks."""
+"""Reading what is to be scored in chunks: text, Markdown, CSV, JSON lines and parquet; bad rows are set aside."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+import csv
+import gzip
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from claimkind.dataset.documents import read_document
+from claimkind.dataset.documents import split_front_matter
 from claimkind.errors import ClaimkindError
 
 TEXT_ENDINGS = (".txt", ".md")
+_ENDINGS = (*TEXT_ENDINGS, ".csv", ".jsonl", ".parquet")
+_PACKED = ".gz"
+# No sentence or document is longer; a line without an end must not fill the memory.
+LONGEST = 1_000_000
+_LONGEST_FRONT_MATTER = 200
+_READ = 2 * LONGEST  # more than a row that is not too long can hold
+# How Python marks bytes that are no UTF-8, and what nobody writes in a text.
+_UNDECODED = {chr(code) for code in range(0xDC80, 0xDD00)}
 
 
-def _read_csv(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:
-    yield from pd.read_csv(path, chunksize=chunk_size, keep_default_na=False, dtype=str)
+class Rejected(NamedTuple):
+    """A row that cannot be scored."""
+
+    file: str
+    row: int
+    """From 0, within the file."""
+    reason: str
 
 
-def _read_jsonl(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:
-    yield from pd.read_json(path, lines=True, chunksize=chunk_size, dtype=False)
+class Chunk(NamedTuple):
+    """Some rows of the input in their order, and those between them that cannot be scored."""
+
+    rows: pd.DataFrame
+    """`id` and `text`, both strings, and the other columns of the input."""
+    rejected: list[Rejected]
 
 
-def _read_parquet(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=chunk_size):
-        yield batch.to_pandas()
+class Columns(NamedTuple):
+    """Which columns of a table hold what."""
+
+    text: str
+    id: str
 
 
-_ROW_READERS: dict[str, Callable[[Path, int], Iterator[pd.DataFrame]]] = {
-    ".csv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".parquet": _read_parquet,
-}
+def kind_of(path: Path) -> str:
+    """The ending that tells the format: `.csv` of `a.csv` and `a.csv.gz`."""
+    unpacked = path.with_suffix("") if path.suffix.lower() == _PACKED else path
+    return unpacked.suffix.lower()
 
 
 def find_files(path: Path) -> list[Path]:
@@ -38,80 +63,208 @@ def find_files(path: Path) -> list[Path]:
     Raises:
         ClaimkindError: there is no such file or folder, or nothing in it can be read.
     """
-    endings = (*TEXT_ENDINGS, *_ROW_READERS)
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in endings and file.is_file())
+        found = sorted(file for file in path.rglob("*") if _readable(file) and file.is_file())
         if not found:
-            raise ClaimkindError(f"input={path} holds no file to score, expected one of {', '.join(endings)}")
+            raise ClaimkindError(f"input={path} holds no file to score, expected one of {', '.join(_ENDINGS)}")
         return found
     if not path.exists():
         raise ClaimkindError(f"input={path} does not exist, expected a file or a folder: check the path")
-    if path.suffix.lower() not in endings:
-        raise ClaimkindError(f"input={path} has an unknown ending, expected one of {', '.join(endings)}: rename it")
+    if not _readable(path):
+        raise ClaimkindError(f"input={path} has an unknown ending, expected one of {', '.join(_ENDINGS)}: rename it")
     return [path]
 
 
-def read_texts(
-    path: Path, root: Path, *, lines: bool, text_column: str, id_column: str, chunk_size: int
-) -> Iterator[pd.DataFrame]:
-    """Read one file in chunks.
+def _readable(path: Path) -> bool:
+    packed = path.suffix.lower() == _PACKED
+    return kind_of(path) in _ENDINGS and not (packed and kind_of(path) == ".parquet")
 
-    Args:
-        path: the file.
-        root: the folder that ids of documents are relative to.
-        lines: of a text file, whether each line is a text of its own; else the whole file is one.
-        text_column: of tables, the column that holds the text.
-        id_column: of tables, the column that names a row, where there is one; else rows are numbered from 0.
-        chunk_size: rows at a time.
 
-    Yields:
-        Frames with `id` and `text`, both strings, and the other columns of the input.
+def read_documents(path: Path, name: str) -> Chunk:
+    """Read a text file as one text, its front matter left out."""
+    with _open(path) as stream:
+        data = stream.read(LONGEST * 4 + 1)
+    try:
+        text = split_front_matter(data.decode("utf-8-sig"))[0]
+    except UnicodeDecodeError:
+        return _chunk([], [Rejected(name, 0, "no valid UTF-8")])
+    problem = _problem(text)
+    return _chunk([], [Rejected(name, 0, problem)]) if problem else _chunk([{"id": name, "text": text}], [])
+
+
+def read_rows(path: Path, name: str, columns: Columns, size: int) -> Iterator[Chunk]:
+    """Read a table, or the lines of a text file, in chunks of `size` rows of the input.
 
     Raises:
-        ClaimkindError: the file cannot be read, or has no such column.
+        ClaimkindError: the file is no such table, or has no such column.
     """
-    if path.suffix.lower() in TEXT_ENDINGS:
-        yield from _text_chunks(path, path.relative_to(root).as_posix(), lines, chunk_size)
-        return
     first = 0
-    for chunk in _checked_chunks(path, chunk_size):
-        yield _with_id_and_text(chunk, path, first, text_column, id_column)
-        first += len(chunk)
-
-
-def _text_chunks(path: Path, name: str, lines: bool, chunk_size: int) -> Iterator[pd.DataFrame]:
-    document = read_document(path)
-    if not lines:
-        yield pd.DataFrame({"id": [name], "text": [document.text]})
-        return
-    numbered = enumerate(document.text.splitlines(), document.first_line)
-    texts = [(number, line) for number, line in numbered if line.strip()]
-    for start in range(0, len(texts), chunk_size):
-        part = texts[start : start + chunk_size]
-        yield pd.DataFrame({"id": [f"{name}:{number}" for number, _ in part], "text": [line for _, line in part]})
-
-
-def _checked_chunks(path: Path, chunk_size: int) -> Iterator[pd.DataFrame]:
     try:
-        yield from _ROW_READERS[path.suffix.lower()](path, chunk_size)
-    except (ValueError, OSError) as error:  # pandas and pyarrow raise these, and subclasses, for damaged input
-        reason = str(error).splitlines()[0]
+        for batch in _BATCHES[kind_of(path)](path, columns, size):
+            yield _checked(batch, name, columns, first, numbered=kind_of(path) not in TEXT_ENDINGS)
+            first += len(batch)
+    except (ValueError, OSError, EOFError, csv.Error) as error:  # of pyarrow and gzip too, for damaged files
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ClaimkindError(
-            f"input={path} cannot be read ({reason}), expected {path.suffix} in UTF-8: check it"
+            f"input={path} cannot be read ({reason}), expected {kind_of(path)} in UTF-8: check it"
         ) from None
 
 
-def _with_id_and_text(chunk: pd.DataFrame, path: Path, first: int, text_column: str, id_column: str) -> pd.DataFrame:
-    if text_column not in chunk:
+def count_rows(path: Path) -> int:
+    """About how many rows a table or a text file holds, for the time that is left: its lines, or what parquet says."""
+    if kind_of(path) == ".parquet":
+        with contextlib.suppress(pa.ArrowInvalid):  # told where the rows are read
+            return int(pq.ParquetFile(path).metadata.num_rows)
+        return 0
+    with _open(path) as stream:
+        return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
+
+
+Row = dict[str, Any] | str
+"""A row of the input, or why there is none."""
+
+
+def _parquet(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
+    file = pq.ParquetFile(path)
+    _check_columns(file.schema_arrow.names, columns, path)
+    for batch in file.iter_batches(batch_size=size):
+        try:
+            yield batch.to_pylist()
+        except UnicodeDecodeError:
+            yield [_decoded(row) for row in _as_bytes(batch).to_pylist()]
+
+
+def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:
+    fields = [
+        pa.field(f.name, pa.binary()) if pa.types.is_string(f.type) or pa.types.is_large_string(f.type) else f
+        for f in batch.schema
+    ]
+    return batch.cast(pa.schema(fields))
+
+
+def _decoded(row: dict[str, Any]) -> Row:
+    try:
+        return {name: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
+    except UnicodeDecodeError:
+        return "no valid UTF-8"
+
+
+def _csv(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
+    csv.field_size_limit(LONGEST)
+    with _open(path) as stream:
+        reader = csv.reader(line.decode("utf-8", "surrogateescape") for line in _lines(stream))
+        header = [name.removeprefix("\ufeff") for name in next(reader, [])]
+        _check_columns(header, columns, path)
+        while batch := list(itertools.islice(_csv_rows(reader, header), size)):
+            yield batch
+
+
+def _csv_rows(reader: Iterator[list[str]], header: list[str]) -> Iterator[Row]:
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield f"no CSV row: {error}"
+            continue
+        if not fields:
+            continue  # a blank line is no row
+        if len(fields) != len(header):
+            yield f"{len(fields)} fields, expected {len(header)}"
+        else:
+            yield dict(zip(header, fields, strict=True))
+
+
+def _jsonl(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
+    with _open(path) as stream:
+        rows = (_json_row(line, columns) for line in _lines(stream) if line.strip())
+        while batch := list(itertools.islice(rows, size)):
+            yield batch
+
+
+def _json_row(line: bytes, columns: Columns) -> Row:
+    if len(line) > LONGEST:
+        return f"longer than {LONGEST:,} bytes"
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError:
+        return "no valid UTF-8"
+    except ValueError:
+        return "no JSON"
+    if not isinstance(row, dict) or columns.text not in row:
+        return f"no JSON object with {columns.text!r}"
+    return row
+
+
+def _text_lines(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
+    with _open(path) as stream:
+        lines = enumerate((line.decode("utf-8", "surrogateescape").rstrip("\r\n") for line in _lines(stream)), start=1)
+        body = _below_front_matter(lines)
+        rows: Iterator[Row] = ({columns.id: str(n), columns.text: line} for n, line in body if line.strip())
+        while batch := list(itertools.islice(rows, size)):
+            yield batch
+
+
+def _below_front_matter(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    held = list(itertools.islice(lines, 1))
+    if held and held[0][1] == "---":
+        held += itertools.islice(lines, _LONGEST_FRONT_MATTER)
+        ends = [place for place, (_, line) in enumerate(held) if line == "---" and place]
+        held = held[ends[0] + 1 :] if ends else held
+    yield from itertools.chain(held, lines)
+
+
+_BATCHES: dict[str, Callable[[Path, Columns, int], Iterator[list[Row]]]] = {
+    ".parquet": _parquet, ".csv": _csv, ".jsonl": _jsonl, ".txt": _text_lines, ".md": _text_lines,
+}  # fmt: skip
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix.lower() == _PACKED else path.open("rb")  # type: ignore[return-value]
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines; of one that is too long only so much that it can be told to be."""
+    while line := stream.readline(_READ):
+        yield line
+        while len(line) == _READ and not line.endswith(b"\n"):
+            line = stream.readline(_READ)
+
+
+def _check_columns(found: Iterable[str], columns: Columns, path: Path) -> None:
+    if columns.text not in found:
         raise ClaimkindError(
-            f"input={path} has no column {text_column!r}, expected one of its columns "
-            f"{', '.join(map(str, chunk.columns))}: give text_column=…"
+            f"input={path} has no column {columns.text!r}, expected one of its columns {', '.join(found)}: "
+            "give text_column=…"
         )
-    ids = chunk[id_column] if id_column in chunk else pd.RangeIndex(first, first + len(chunk))
-    empty = chunk[text_column].isna() | (chunk[text_column].astype(str).str.strip() == "")
-    if empty.any():
-        row = first + int(empty.to_numpy().argmax())
-        raise ClaimkindError(f"input={path}: row {row} (from 0) has no text in {text_column!r}: remove or fill it")
-    others = chunk.drop(columns=[text_column, id_column], errors="ignore")
-    named = pd.DataFrame({"id": [str(value) for value in ids], "text": chunk[text_column].astype(str).tolist()})
-    return pd.concat([named, others.reset_index(drop=True)], axis=1)
+
+
+def _checked(batch: list[Row], name: str, columns: Columns, first: int, *, numbered: bool) -> Chunk:
+    rows, rejected = [], []
+    for number, row in enumerate(batch, start=first):
+        problem = row if isinstance(row, str) else _problem(row.get(columns.text))
+        if isinstance(row, str) or problem:
+            rejected.append(Rejected(name, number, str(problem)))
+            continue
+        own = row.pop(columns.id, None)
+        text = str(row.pop(columns.text))
+        key = str(number if own is None else own) if numbered else f"{name}:{own}"
+        rows.append({"id": key, "text": text, **row})
+    return _chunk(rows, rejected)
+
+
+def _problem(text: Any) -> str | None:
+    """Why a text cannot be scored."""
+    if text is None or text != text or not str(text).strip():  # nothing, not a number, or blank
+        return "no text"
+    text = str(text)
+    if len(text) > LONGEST:
+        return f"longer than {LONGEST:,} characters"
+    if not text.isascii() and not _UNDECODED.isdisjoint(text):
+        return "no valid UTF-8"
+    return None
+
+
+def _chunk(rows: list[dict[str, Any]], rejected: list[Rejected]) -> Chunk:
+    return Chunk(pd.DataFrame(rows, columns=None if rows else ["id", "text"]), rejected)

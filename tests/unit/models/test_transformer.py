@@ -9,7 +9,12 @@ from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
 from claimkind.models.encoders import find_encoder
-from claimkind.models.transformer import TransformerClassifier, _disagreement, marginal_likelihood_loss
+from claimkind.models.transformer import (
+    TransformerClassifier,
+    _batches_of_like_length,
+    _disagreement,
+    marginal_likelihood_loss,
+)
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
 NAMES = ["factual", "speculative", "opinion", "factual"]
@@ -60,7 +65,8 @@ def test_weights_average_the_rows():
 
 @pytest.fixture(scope="module")
 def fitted(tiny_encoder):
-    return TransformerClassifier(encoder=str(tiny_encoder), epochs=1, batch_size=2).fit(TEXTS, one_hot(NAMES))
+    classifier = TransformerClassifier(encoder=str(tiny_encoder), epochs=1, batch_size=2, precision="fp32")
+    return classifier.fit(TEXTS, one_hot(NAMES))
 
 
 def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
@@ -175,3 +181,30 @@ def test_rows_whose_class_is_not_certain_come_first_at_half_the_rate(tiny_encode
     # The certain rows had the last word.
     predicted = classifier.predict_proba(TEXTS).argmax(axis=1)
     assert [LABELS[index] for index in predicted] == NAMES
+
+
+def test_a_long_text_is_read_in_windows_and_a_short_one_beside_it_is_not(fitted):
+    long = " ".join(["Rain might reach Corm soon."] * 40)
+    assert fitted.windows(["Rain fell.", long, "x" * 100]).tolist() == [1, 5, 1]
+    alone, beside = fitted.predict_proba([long]), fitted.predict_proba(["Rain fell.", long, "Sun."])
+    np.testing.assert_allclose(beside[1], alone[0], atol=1e-6)
+    # What stands behind the first window counts too.
+    assert np.abs(fitted.predict_proba([long + " The mill is sadly dull." * 40]) - alone).max() > 1e-3
+    np.testing.assert_allclose(beside.sum(axis=1), 1)
+    assert fitted.features(["Rain fell.", long]).shape == (2, 32)
+
+
+def test_batches_hold_so_many_tokens_and_every_row_once():
+    lengths = np.array([3, 50, 4, 4, 9, 100, 5])
+    batches = list(_batches_of_like_length(lengths, tokens=20))
+    assert sorted(row for batch in batches for row in batch) == list(range(7))
+    assert [lengths[batch].tolist() for batch in batches] == [[100], [50], [9, 5], [4, 4, 3]]
+
+
+def test_bf16_prediction_is_near_to_fp32(tiny_encoder, fitted, tmp_path):
+    models.save(fitted, tmp_path / "model")
+    settings = json.loads((tmp_path / "model" / "classifier.json").read_text())
+    (tmp_path / "model" / "classifier.json").write_text(json.dumps({**settings, "precision": "bf16"}))
+    rounded = TransformerClassifier.load(tmp_path / "model")
+    difference = np.abs(rounded.predict_proba(TEXTS) - fitted.predict_proba(TEXTS))
+    assert 0 < difference.max() < 0.03

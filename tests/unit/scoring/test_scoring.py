@@ -1,7 +1,5 @@
 """Reading, splitting, labelling and writing, with a classifier that is certain of everything."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +7,8 @@ import pytest
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError
 from claimkind.scoring import engine
-from claimkind.scoring.engine import label_texts, read_units, score_chunk
-from claimkind.scoring.readers import find_files
+from claimkind.scoring.engine import label_texts, label_with_windows
 from claimkind.scoring.report import write_report
-from claimkind.scoring.writers import open_writer
 
 
 class MaySpeculates:
@@ -21,6 +17,9 @@ class MaySpeculates:
     def predict_proba(self, texts):
         certain = np.array([[0.1, 0.8, 0.1] if "may" in text else [0.9, 0.05, 0.05] for text in texts])
         return certain.reshape(-1, 3)
+
+    def windows(self, texts):
+        return np.array([1 + len(text) // 100 for text in texts], dtype=int)
 
 
 ROWS = pd.DataFrame({"id": ["a", "b"], "text": ["It may rain. It is wet.", "Sun."], "label": ["x", "y"]})
@@ -36,8 +35,16 @@ READ = {
 }
 
 
+def use_model(monkeypatch, folder, model=None):
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.json").write_text("{}")
+    monkeypatch.setattr("claimkind.tracking.fetch_folder", lambda uri: folder)
+    monkeypatch.setattr("claimkind.models.load", lambda path: model or MaySpeculates())
+    monkeypatch.setattr("claimkind.tracking.fetch_reference", lambda uri: None)
+
+
 def score(monkeypatch, source, output, **changes):
-    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda uri: MaySpeculates())
+    use_model(monkeypatch, output.parent / "model")
     engine.run(ScoreConfig(input=str(source), output=str(output), **changes))
     return READ[output.suffix](output)
 
@@ -104,9 +111,8 @@ def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path,
             {"text_column": "body"},
             r"has no column 'body', expected one of its columns id, text, label: give",
         ),
-        ({"input": "broken.jsonl"}, r"broken\.jsonl cannot be read"),
         ({"input": "broken.parquet"}, r"broken\.parquet cannot be read"),
-        ({"input": "gap.jsonl"}, r"gap\.jsonl: row 1 \(from 0\) has no text in 'text'"),
+        ({"input": "nothing.csv"}, r"nothing\.csv holds no row to score, expected one at least"),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monkeypatch):
@@ -114,46 +120,43 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     (tmp_path / "in.pdf").write_bytes(b"%PDF")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.csv").mkdir()
-    (tmp_path / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
-    (tmp_path / "gap.jsonl").write_text('{"text": "a"}\n{"text": null}\n')
+    (tmp_path / "nothing.csv").write_text("id,text\n")
     paths = {
         name: str(tmp_path / changes.get(name, default)) for name, default in (("input", "in.csv"), ("output", "o.csv"))
     }
-    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda uri: MaySpeculates())
+    use_model(monkeypatch, tmp_path / "model")
     with pytest.raises(ClaimkindError, match=sentence):
         engine.run(ScoreConfig(**{**changes, **paths}))
     assert not (tmp_path / "o.csv").exists()
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_an_output_that_exists_stays_whole_until_the_new_one_is(tmp_path):
-    path = tmp_path / "out.csv"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), open_writer(path) as write:
-        write(ROWS)
-        raise RuntimeError
-    assert path.read_text() == "old"
-
-
-def test_reading_holds_one_chunk_at_a_time(tmp_path):
-    path = tmp_path / "in.jsonl"
-    path.write_text("".join(json.dumps({"text": f"Text {index}."}) + "\n" for index in range(10)))
-    chunks = list(read_units(find_files(path), ScoreConfig(input=str(path), output="o", chunk_size=4)))
-    assert [len(chunk) for chunk in chunks] == [4, 4, 2]
-    assert chunks[2]["id"].tolist() == ["8", "9"]
-
-
 def test_no_text_gives_no_row_but_all_columns():
     assert label_texts(MaySpeculates(), []).columns.tolist() == list(engine.OUTPUT_COLUMNS)
-    assert len(score_chunk(MaySpeculates(), pd.DataFrame({"text": []}))) == 0
+    assert len(label_with_windows(MaySpeculates(), [])) == 0
+
+
+def test_equal_sentences_are_asked_once():
+    asked = []
+
+    class Counts(MaySpeculates):
+        def predict_proba(self, texts):
+            asked.extend(texts)
+            return super().predict_proba(texts)
+
+    labelled = label_with_windows(Counts(), ["Sun.", "It may rain.", "Sun.", "x" * 100])
+    assert asked == ["Sun.", "It may rain.", "x" * 100]
+    assert labelled["label"].tolist() == ["factual", "speculative", "factual", "factual"]
+    assert labelled["windows"].tolist() == [1, 1, 1, 2]
 
 
 class TestReport:
     @pytest.fixture
     def page(self, tmp_path):
         documents = pd.DataFrame({"id": ["<b>doc</b>"], "text": ["It may <script>alert(1)</script>.\n\nSun & “moon”."]})
-        scored = score_chunk(MaySpeculates(), engine.split_documents(documents))
+        rows = engine.split_documents(documents)
+        scored = pd.concat([rows, label_texts(MaySpeculates(), rows["text"].tolist())], axis=1)
         write_report(tmp_path / "r" / "report.html", scored, title="<i>Title</i>")
         return (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
 

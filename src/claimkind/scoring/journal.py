@@ -1,0 +1,125 @@
+"""What was scored already: parts and a journal beside the output, so that a run that was cut off goes on."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from claimkind.errors import ClaimkindError
+from claimkind.scoring.readers import Rejected
+from claimkind.scoring.writers import join_parts, read_part, whole_or_not_at_all, write_part
+
+_JOURNAL = "journal.json"
+
+
+class Journal:
+    """The parts of one output. A part is there when its rows are: they are written last, in one step."""
+
+    def __init__(self, output: Path) -> None:
+        """Of an output; its parts are in a folder of the same name and `.parts`."""
+        self.output = output
+        self.folder = output.with_name(f"{output.name}.parts")
+        self.rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
+
+    @contextlib.contextmanager
+    def opened(self, work: Mapping[str, Any]) -> Iterator[Self]:
+        """Begin, or go on where an earlier run was cut off.
+
+        Args:
+            work: what the output is made from: digests of input and model, and the options.
+
+        Raises:
+            ClaimkindError: another process is writing this output, what was begun is made from something else, or the
+                disk is full.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ClaimkindError(
+                f"another process is writing {self.output}, expected none: wait for it, or give another output"
+            ) from None
+        try:
+            self._check(work)
+            yield self
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise ClaimkindError(
+                f"the disk is full; {self.done} parts of {self.output} are kept: free some space and run the same again"
+            ) from None
+        finally:
+            lock.release()
+
+    def _check(self, work: Mapping[str, Any]) -> None:
+        path = self.folder / _JOURNAL
+        if path.is_file():
+            begun = json.loads(path.read_text(encoding="utf-8"))
+            changed = [name for name in work if begun.get(name) != work[name]]
+            if changed:
+                raise ClaimkindError(
+                    f"{self.folder} holds parts made with another {changed[0]} ({begun.get(changed[0])}, now "
+                    f"{work[changed[0]]}): delete the folder to start over, or give another output"
+                )
+        else:
+            with whole_or_not_at_all(path) as draft:
+                draft.write_text(json.dumps(work, indent=2) + "\n", encoding="utf-8")
+
+    def _part(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}{self.output.suffix.lower()}"
+
+    def _notes(self, number: int) -> Path:
+        return self.folder / f"rejected-{number:06d}.jsonl"
+
+    @property
+    def done(self) -> int:
+        """How many parts are there; they were written in their order."""
+        number = 0
+        while self._part(number).is_file():
+            number += 1
+        return number
+
+    def write(self, number: int, rows: pd.DataFrame, rejected: Sequence[Rejected]) -> None:
+        """Keep a part."""
+        if rejected:
+            with whole_or_not_at_all(self._notes(number)) as draft:
+                draft.write_text("".join(json.dumps(r._asdict()) + "\n" for r in rejected), encoding="utf-8")
+        write_part(rows, self._part(number))
+
+    def read(self, number: int) -> tuple[pd.DataFrame, int]:
+        """The rows of a part that is there, and how many were rejected in it."""
+        notes = self._notes(number)
+        rejected = notes.read_text(encoding="utf-8").count("\n") if notes.is_file() else 0
+        return read_part(self._part(number)), rejected
+
+    def finish(self, parts: int) -> None:
+        """Join the parts into the output, and the notes on rejected rows beside it; then take the parts away."""
+        notes = [self._notes(number) for number in range(parts) if self._notes(number).is_file()]
+        if notes:
+            join_parts(notes, self.rejected_path)
+        else:
+            self.rejected_path.unlink(missing_ok=True)
+        join_parts([self._part(number) for number in range(parts)], self.output)
+        # In one step: what is left of a folder must not pass for the parts of another run.
+        gone = self.folder.with_name(f".{self.folder.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        self.folder.rename(gone)
+        shutil.rmtree(gone)
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """16 hex digits that change with the name or the bytes of any file."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode())
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]

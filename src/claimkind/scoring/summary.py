@@ -1,0 +1,96 @@
+"""What was scored in all: counts, speed, memory, and how it differs from what the model was tested on."""
+
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import pandas as pd
+
+from claimkind.labels import LABELS, UNDECIDED
+
+_EDGES = np.linspace(0, 1, 11)
+
+
+class Reference(TypedDict):
+    """What a model said of its test sentences."""
+
+    shares: dict[str, float]
+    """Share of each label."""
+    confidences: list[float]
+    """Share of the sentences in each tenth of the confidence, from 0 to 1."""
+
+
+def reference_of(labels: Sequence[str], confidences: np.ndarray) -> Reference:
+    """Describe what a model said of some sentences."""
+    counts, _ = np.histogram(confidences, _EDGES)
+    shares = pd.Series(labels).value_counts(normalize=True)
+    return {
+        "shares": {label: round(float(shares.get(label, 0)), 4) for label in (*LABELS, UNDECIDED)},
+        "confidences": [round(float(count) / max(len(confidences), 1), 4) for count in counts],
+    }
+
+
+class Summary:
+    """Counts that grow while scoring goes on."""
+
+    def __init__(self, reference: Reference | None = None) -> None:
+        """Begin; `reference` is what the model said of its test sentences, if that is known."""
+        self.reference = reference
+        self.labels: Counter[str] = Counter()
+        self.confidences = np.zeros(len(_EDGES) - 1)
+        self.rejected = self.windowed = 0
+        self.start = time.perf_counter()
+
+    def add(self, rows: pd.DataFrame, rejected: int) -> None:
+        """Count scored rows and the number of those that could not be."""
+        self.rejected += rejected
+        if len(rows):
+            self.labels.update(rows["label"])
+            self.confidences += np.histogram(rows["confidence"], _EDGES)[0]
+            self.windowed += int((rows["windows"] > 1).sum())
+
+    @property
+    def rows(self) -> int:
+        """How many rows were scored."""
+        return self.labels.total()
+
+    def text(self, output: Path, rejected_path: Path) -> str:
+        """The summary in words."""
+        seconds = time.perf_counter() - self.start
+        counts = ", ".join(
+            f"{self.labels[label]:,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or self.labels[label]
+        )
+        lines = [
+            f"{output}: {self.rows:,} sentences, {counts}",
+            f"{seconds:,.1f} s, {self.rows / max(seconds, 1e-9):,.0f} rows/s, peak memory {_peak_mib():,.0f} MiB",
+        ]
+        if self.windowed:
+            lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
+        if self.rejected:
+            lines.append(f"{self.rejected:,} rows rejected, see {rejected_path}")
+        return "\n".join([*lines, *self._drift()])
+
+    def _drift(self) -> list[str]:
+        if self.reference is None or not self.rows:
+            return []
+        here = {label: self.labels[label] / self.rows for label in (*LABELS, UNDECIDED)}
+        there = self.reference["shares"]
+        shares = ", ".join(f"{here[label]:.0%} {label} (there {there[label]:.0%})" for label in LABELS)
+        moved = sum(abs(here[label] - there[label]) for label in there) / 2
+        surer = np.abs(self.confidences / self.rows - np.array(self.reference["confidences"])).sum() / 2
+        return [
+            f"against the model's test set: {shares}; {moved:.0%} of the labels and {surer:.0%} of the confidences "
+            "lie elsewhere"
+        ]
+
+
+def _peak_mib() -> float:
+    """Highest memory of this process and the largest of its workers, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return peak * unit / 2**20

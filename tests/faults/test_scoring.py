@@ -1,0 +1,191 @@
+"""However scoring is cut off, what was done is kept, and the end is the same."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from claimkind import models
+from claimkind.config import ScoreConfig
+from claimkind.errors import ClaimkindError, TooManyRejectedError
+from claimkind.labels import one_hot
+from claimkind.models.tfidf import TfidfClassifier
+from claimkind.scoring import engine
+from tests.conftest import PLACES, ROOT, TEMPLATES, run_script
+
+SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]
+SCRIPT = str(ROOT / "scripts" / "score.py")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scoring") / "model"
+    texts, kinds = zip(*SENTENCES, strict=True)
+    models.save(TfidfClassifier(min_df=1, cues=0).fit(texts, one_hot(kinds)), folder)
+    return folder
+
+
+def write_input(path, rows):
+    lines = [json.dumps({"text": f"{SENTENCES[n % len(SENTENCES)][0]} {n}", "n": n}) for n in range(rows)]
+    lines[7] = "no json"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def score(model, source, output, **changes):
+    settings = {"model_uri": str(model), "input": str(source), "output": str(output), "chunk_size": 50, **changes}
+    return engine.run(ScoreConfig(**settings))
+
+
+def stop_after(monkeypatch, parts):
+    """Raise as Ctrl-C does once so many parts are written."""
+    write = engine.Journal.write
+
+    def limited(self, number, rows, rejected):
+        if number == parts:
+            raise KeyboardInterrupt
+        write(self, number, rows, rejected)
+
+    monkeypatch.setattr(engine.Journal, "write", limited)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(ending, model, tmp_path, monkeypatch):
+    source = write_input(tmp_path / "in.jsonl", 300)
+    whole, cut = tmp_path / f"whole.{ending}", tmp_path / f"cut.{ending}"
+    score(model, source, whole)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=3)
+        score(model, source, cut)
+    assert not cut.exists()
+    assert len(list((tmp_path / f"cut.{ending}.parts").glob(f"part-*.{ending}"))) == 3
+    summary = score(model, source, cut)
+    assert cut.read_bytes() == whole.read_bytes()
+    assert (summary.rows, summary.rejected) == (299, 1)
+    rejected = tmp_path / f"cut.{ending}.rejected.jsonl"
+    assert json.loads(rejected.read_text()) == {"file": "in.jsonl", "row": 7, "reason": "no JSON"}
+    assert not list(tmp_path.glob("*.parts"))
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("changed", ["input", "model", "chunk_size"])
+def test_parts_of_something_else_are_not_mixed_in(changed, model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=1)
+        score(model, source, output)
+    settings = {"model": model, "chunk_size": 50}
+    if changed == "input":
+        write_input(source, 201)
+    elif changed == "model":
+        texts, kinds = zip(*SENTENCES, strict=True)
+        models.save(TfidfClassifier(min_df=1, cues=0, C=1).fit(texts, one_hot(kinds)), tmp_path / "other")
+        settings["model"] = tmp_path / "other"
+    else:
+        settings["chunk_size"] = 60
+    with pytest.raises(ClaimkindError, match=rf"holds parts made with another {changed} .*delete the folder to start"):
+        score(settings["model"], source, output, chunk_size=settings["chunk_size"])
+
+
+def test_a_second_process_on_the_same_output_is_refused(model, tmp_path):
+    source, output = write_input(tmp_path / "in.jsonl", 100), tmp_path / "out.csv"
+    with (
+        engine.Journal(output).opened({}),
+        pytest.raises(ClaimkindError, match=r"another process is writing .*out\.csv, expected none"),
+    ):
+        score(model, source, output)
+
+
+def test_too_many_bad_rows_stop_the_run_with_code_1(model, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "Sun."}\nbad\nbad\n')
+    with pytest.raises(TooManyRejectedError, match="2 rows cannot be scored, max_rejected=1 allows fewer"):
+        score(model, tmp_path / "in.jsonl", tmp_path / "out.csv", max_rejected=1)
+    arguments = [f"model_uri={model}", f"input={tmp_path / 'in.jsonl'}", f"output={tmp_path / 'o.csv'}"]
+    done = run_script("score", *arguments, "max_rejected=1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("mend the input, or raise max_rejected")
+
+
+def test_a_full_disk_keeps_what_was_done(model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
+    write = engine.Journal.write
+
+    def full(self, number, rows, rejected):
+        if number == 2:
+            raise OSError(28, "No space left on device")
+        write(self, number, rows, rejected)
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ClaimkindError, match=r"the disk is full; 2 parts of .* are kept"),
+    ):
+        patch.setattr(engine.Journal, "write", full)
+        score(model, source, output)
+    score(model, source, output)
+    assert len(pd.read_csv(output)) == 199
+
+
+def test_an_output_that_exists_stays_whole_until_the_new_one_is(model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
+    output.write_text("old")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=1)
+        score(model, source, output)
+    assert output.read_text() == "old"
+
+
+def test_worker_processes_and_one_process_give_the_same(model, tmp_path, monkeypatch):
+    source = write_input(tmp_path / "in.jsonl", 200)
+    monkeypatch.setattr(engine, "_WORTH_A_POOL", 1)
+    score(model, source, tmp_path / "many.csv")
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    score(model, source, tmp_path / "one.csv")
+    assert (tmp_path / "many.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_killed_fifty_times_at_random_it_ends_with_the_same_bytes(model, tmp_path):
+    """The seed decides when; each run that is not killed in time ends the output, which is then begun anew."""
+    chance = random.Random(0)  # noqa: S311 - when to kill is no secret
+    source = write_input(tmp_path / "in.jsonl", 4000)
+    arguments = [f"model_uri={model}", f"input={source}", "chunk_size=50"]
+    run_script("score", *arguments, f"output={tmp_path / 'whole.parquet'}", cwd=tmp_path, check=True)
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    kills, ends = 0, 0
+    while kills < 50:
+        output = tmp_path / f"cut-{ends}.parquet"
+        process = subprocess.Popen(
+            [sys.executable, SCRIPT, *arguments, f"output={output}"], cwd=tmp_path, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        wait_for_parts(output, chance.randint(1, 12), process)
+        time.sleep(chance.random() * 0.1)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+            process.wait()
+        if output.exists() and not Path(f"{output}.parts").exists():
+            assert output.read_bytes() == whole
+            ends += 1
+    run_script("score", *arguments, f"output={output}", cwd=tmp_path, check=True)
+    assert output.read_bytes() == whole
+    rejected = tmp_path / f"{output.name}.rejected.jsonl"
+    assert rejected.read_text() == (tmp_path / "whole.parquet.rejected.jsonl").read_text()
+
+
+def wait_for_parts(output, more, process):
+    """Until so many more parts are there, or the process has ended."""
+    folder = Path(f"{output}.parts")
+    before = len(list(folder.glob("part-*")))
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if len(list(folder.glob("part-*"))) >= before + more:
+            return
+        time.sleep(0.002)
