@@ -14,7 +14,7 @@ _PROVENANCE = """\
 The sources `documents` and `contrast` were written for this project with a language model, save the document
 `article`, which is the project user's own. Labels were given by a language model that read each sentence alone, in two
 passes in different orders under `seeds/GUIDE.md`; where the two differed, a third decided. `seeds/README.md` says how
-independent the passes were; where one session made both, their agreement below is too high to be taken at its word.
+independent the passes were.
 All votes are kept in the column `votes`, and `rule` names the rule of the guide that decided."""
 
 _LIMITS = """\
