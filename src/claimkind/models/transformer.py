@@ -346,10 +346,9 @@ class TransformerClassifier:
         return sums / tokens[:, None]
 
     def _scoring_model(self) -> Any:
-        """The model as it predicts: with weights in bf16 where training would be too."""
+        """The model as it predicts: its layers in bf16 where training would be too."""
         if self._scoring is None or self._scoring[0] is not self.model_:
-            bf16 = computes_bf16(self.precision)
-            scoring = copy.deepcopy(self.model_).to(torch.bfloat16) if bf16 else self.model_
+            scoring = _rounded(self.model_) if computes_bf16(self.precision) else self.model_
             self._scoring = (self.model_, scoring.eval())
         return self._scoring[1]
 
@@ -430,6 +429,37 @@ def _layer_of(parameter: str) -> int | None:
     if layer:
         return int(layer[1]) + 1
     return 0 if "embeddings" in parameter else None
+
+
+class _RoundedLinear(torch.nn.Module):
+    """A linear layer in bf16 between activations in fp32, which keeps what the layers add up from being rounded."""
+
+    def __init__(self, layer: torch.nn.Linear, *, widened: bool) -> None:
+        super().__init__()
+        bias = None if layer.bias is None else layer.bias.bfloat16()
+        self.weight = torch.nn.Parameter(layer.weight.bfloat16(), requires_grad=False)
+        self.bias = None if bias is None else torch.nn.Parameter(bias, requires_grad=False)
+        # What only passes through an activation into the next such layer would be rounded there anyway.
+        self.widened = widened
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Multiply."""
+        result = torch.nn.functional.linear(values.bfloat16(), self.weight, self.bias)
+        return result if self.widened else result.float()
+
+
+def _rounded(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy whose encoder layers multiply in bf16."""
+    rounded = copy.deepcopy(model)
+    layers = [
+        (name, module)
+        for name, module in rounded.named_modules()
+        if isinstance(module, torch.nn.Linear) and _layer_of(f"{name}.")
+    ]
+    for name, layer in layers:
+        parent, _, own = name.rpartition(".")
+        setattr(rounded.get_submodule(parent), own, _RoundedLinear(layer, widened="intermediate" in name))
+    return rounded
 
 
 def _last_layer(model: torch.nn.Module) -> torch.nn.Linear:

@@ -144,8 +144,9 @@ def other_architecture(request, tiny_encoder, tmp_path):
     return tmp_path
 
 
-def test_other_architectures_train_and_load_again(other_architecture, tmp_path):
-    settings = {"epochs": 30, "batch_size": 4, "learning_rate": 3e-3, "precision": "fp32"}
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_other_architectures_train_and_load_again(precision, other_architecture, tmp_path):
+    settings = {"epochs": 30, "batch_size": 4, "learning_rate": 3e-3, "precision": precision}
     fitted = TransformerClassifier(encoder=str(other_architecture), **settings).fit(TEXTS * 4, one_hot(NAMES * 4))
     assert [LABELS[index] for index in fitted.predict_proba(TEXTS).argmax(axis=1)] == NAMES
     assert fitted.features(TEXTS).shape == (4, 32)
