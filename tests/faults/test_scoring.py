@@ -21,6 +21,8 @@ from claimkind.scoring import engine
 from tests.conftest import PLACES, ROOT, TEMPLATES, run_script
 
 SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]
+# How often scoring is killed; KILLS=50 pytest -m slow -k killed_at_random takes some minutes.
+KILLS = int(os.environ.get("KILLS", "10"))
 SCRIPT = str(ROOT / "scripts" / "score.py")
 
 
@@ -151,7 +153,7 @@ def test_worker_processes_and_one_process_give_the_same(model, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_killed_fifty_times_at_random_it_ends_with_the_same_bytes(model, tmp_path):
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(model, tmp_path):
     """The seed decides when; each run that is not killed in time ends the output, which is then begun anew."""
     chance = random.Random(0)  # noqa: S311 - when to kill is no secret
     source = write_input(tmp_path / "in.jsonl", 4000)
@@ -159,7 +161,7 @@ def test_killed_fifty_times_at_random_it_ends_with_the_same_bytes(model, tmp_pat
     run_script("score", *arguments, f"output={tmp_path / 'whole.parquet'}", cwd=tmp_path, check=True)
     whole = (tmp_path / "whole.parquet").read_bytes()
     kills, ends = 0, 0
-    while kills < 50:
+    while kills < KILLS:
         output = tmp_path / f"cut-{ends}.parquet"
         process = subprocess.Popen(
             [sys.executable, SCRIPT, *arguments, f"output={output}"], cwd=tmp_path, stdout=subprocess.DEVNULL,
