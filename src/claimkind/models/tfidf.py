@@ -1,5 +1,6 @@
 """The linear family: TF-IDF of words, characters and skeletons, logistic regression, learning from evidence by EM."""
 
+import functools
 import itertools
 import re
 from collections import Counter
@@ -12,15 +13,18 @@ import skops.io
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
 
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS, certain_rows
+from claimkind.labels import LABELS
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
+from claimkind.models.regression import fit_regression, in_label_order
 
 _FILE = "tfidf.skops"
 _WORD = r"\w+|[^\w\s]"
 _QUOTATION_MARKS = '"“”'
 _ENDING = 3
+_WORDS_REMEMBERED = 1 << 16  # some 20 MB
 
 
 class TfidfClassifier:
@@ -76,9 +80,7 @@ class TfidfClassifier:
     ) -> Self:
         """Fit; see `Classifier.fit`. `validation` and `work_dir` are not needed by this family.
 
-        Rows whose class is certain give the first model, or if there are none, all rows with all classes as likely.
-        With others, expectation-maximisation goes on from it (Dempster, Laird and Rubin 1977): each row counts for each
-        class with weight p(c | x) · evidence[c], normalised.
+        Rows whose class is not certain are learned from by expectation-maximisation; see `fit_regression`.
         """
         evidence = check_examples(texts, evidence)
         weights = np.ones(len(texts)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -87,57 +89,19 @@ class TfidfClassifier:
             features = features_of.fit_transform(texts)
         except ValueError as error:
             raise ClaimkindError(f"the training sentences give no features ({error}): lower model.min_df") from None
-        certain = certain_rows(evidence)
-        if len(set(evidence[certain].argmax(axis=1))) > 1:
-            regression = self._regression().fit(
-                features[certain], evidence[certain].argmax(axis=1), sample_weight=weights[certain]
-            )
-        elif certain.all():
-            raise ClaimkindError("the labelled training sentences are all of one class, expected two at least")
-        else:  # nothing to start from but what the sources say
-            regression = self._fit_shares(self._regression(), features, evidence, weights)
-        if not certain.all():
-            self._maximise(regression, features, evidence, weights, on_metrics)
-        self.features_, self.regression_ = features_of, regression
-        return self
-
-    def _maximise(
-        self,
-        regression: LogisticRegression,
-        features: sparse.csr_matrix,
-        evidence: np.ndarray,
-        weights: np.ndarray,
-        on_metrics: OnMetrics | None,
-    ) -> None:
-        regression.set_params(warm_start=True)
-        for step in range(1, self.em_steps + 1):
-            joint = _in_label_order(regression, features) * evidence
-            if on_metrics:
-                mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)
-                on_metrics(step, {"em_log_likelihood": float(mean)})
-            self._fit_shares(regression, features, joint, weights)
-
-    def _fit_shares(
-        self, regression: LogisticRegression, features: sparse.csr_matrix, joint: np.ndarray, weights: np.ndarray
-    ) -> LogisticRegression:
-        """Fit each row as one of each class, weighted by the share that the class has in the row of `joint`."""
-        shares = (weights[:, None] * joint / (joint.sum(axis=1, keepdims=True) + 1e-12)).T.ravel()
-        used = shares > 1e-3
-        stacked = sparse.vstack([features] * len(LABELS), format="csr")
-        classes = np.repeat(np.arange(len(LABELS)), len(joint))
-        return regression.fit(stacked[used], classes[used], sample_weight=shares[used])
-
-    def _regression(self) -> LogisticRegression:
-        return LogisticRegression(
+        regression = LogisticRegression(
             C=self.C, class_weight="balanced" if self.balanced else None, max_iter=1000, random_state=self.seed
         )
+        fit_regression(regression, features, evidence, weights, self.em_steps, on_metrics)
+        self.features_, self.regression_ = features_of, regression
+        return self
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities; see `Predictor.predict_proba`."""
         check_fitted(self.features_)
         if not len(texts):
             return np.zeros((0, len(LABELS)))
-        return _in_label_order(self.regression_, self.features(texts))
+        return in_label_order(self.regression_, self.features(texts))
 
     def features(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """The weights of the n-grams; see `Predictor.features`."""
@@ -185,19 +149,13 @@ class TfidfClassifier:
         return classifier
 
 
-def _in_label_order(regression: LogisticRegression, features: sparse.csr_matrix) -> np.ndarray:
-    """Probabilities with a column for each label, 0 for one that no training row had."""
-    probabilities = np.zeros((features.shape[0], len(LABELS)))
-    probabilities[:, regression.classes_] = regression.predict_proba(features)
-    return probabilities
-
-
 class _Features:
     """TF-IDF of several views of a sentence, side by side."""
 
     def __init__(self, word_ngrams: int, char_ngrams: int, cues: int, min_df: int) -> None:
         self.cues: list[str] = []
         self.wanted_cues = cues
+        self._columns_of = functools.lru_cache(_WORDS_REMEMBERED)(self._look_up)
         settings = {"min_df": min_df, "sublinear_tf": True}
         # Punctuation stays: quotation marks and question marks tell reports and questions from claims.
         self.views = {"words": TfidfVectorizer(ngram_range=(1, word_ngrams), token_pattern=_WORD, **settings)}
@@ -222,17 +180,41 @@ class _Features:
         return self._stacked([view.fit_transform(self._seen_by(name, texts)) for name, view in self.views.items()])
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        return self._stacked([view.transform(self._seen_by(name, texts)) for name, view in self.views.items()])
+        # What these two views spend most on is looked up here; the result is what their vectorisers give.
+        direct = {"characters": self._character_columns, "pairs": self._pair_columns}
+        return self._stacked(
+            [
+                _weigh(view, map(direct[name], texts)) if name in direct else view.transform(self._seen_by(name, texts))
+                for name, view in self.views.items()
+            ]
+        )
+
+    def _character_columns(self, text: str) -> list[int]:
+        return list(itertools.chain.from_iterable(map(self._columns_of, text.lower().split())))
+
+    def _look_up(self, word: str) -> tuple[int, ...]:
+        """The columns of a word's character n-grams."""
+        view = self.views["characters"]
+        found = (view.vocabulary_.get(ngram) for ngram in view.build_analyzer()(word))
+        return tuple(column for column in found if column is not None)
+
+    def _pair_columns(self, text: str) -> list[int]:
+        found = map(self.views["pairs"].vocabulary_.get, _pairs(text, self._cue_set))
+        return [column for column in found if column is not None]
 
     def _stacked(self, parts: list[sparse.csr_matrix]) -> sparse.csr_matrix:
         return sparse.hstack(parts, format="csr")
 
+    @functools.cached_property
+    def _cue_set(self) -> frozenset[str]:
+        return frozenset(self.cues)  # asked for only once the cues are known
+
     def _seen_by(self, view: str, texts: Sequence[str]) -> Iterable[str]:
-        cues = frozenset(self.cues)
+        cues = self._cue_set
         if view == "skeleton":
             return (_skeleton(text, cues) for text in texts)
         if view == "pairs":
-            return (_pairs(text, cues) for text in texts)
+            return (" ".join(_pairs(text, cues)) for text in texts)
         return texts
 
 
@@ -257,7 +239,18 @@ def _kind(word: str, cues: Set[str]) -> str:
     return f"-{word[-_ENDING:]}"
 
 
-def _pairs(text: str, cues: Set[str]) -> str:
+def _pairs(text: str, cues: Set[str]) -> list[str]:
     """Each two frequent words of a sentence, wherever they stand: `he~said`, `said~will`."""
     found = sorted(set(re.findall(_WORD, text.lower())) & cues)
-    return " ".join(f"{one}~{other}" for one, other in itertools.combinations(found, 2))
+    return [f"{one}~{other}" for one, other in itertools.combinations(found, 2)]
+
+
+def _weigh(view: TfidfVectorizer, columns: Iterable[list[int]]) -> sparse.csr_matrix:
+    """What `view` makes of texts of which it is known on which columns their n-grams fall."""
+    rows = list(columns)
+    flat = np.fromiter(itertools.chain.from_iterable(rows), dtype=np.int32)
+    ends = np.cumsum([0, *map(len, rows)])
+    counts = sparse.csr_matrix((np.ones(len(flat)), flat, ends), shape=(len(rows), len(view.vocabulary_)))
+    counts.sum_duplicates()
+    counts.data = (1 + np.log(counts.data)) * view.idf_[counts.indices]
+    return normalize(counts, copy=False)

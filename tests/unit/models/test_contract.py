@@ -11,6 +11,7 @@ from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
 from claimkind.models.base import Examples
+from claimkind.models.hashing import HashingClassifier
 from claimkind.models.tfidf import TfidfClassifier
 from claimkind.models.transformer import TransformerClassifier
 from tests.conftest import PLACES, TEMPLATES
@@ -23,6 +24,10 @@ def make_tfidf(_encoder, seed=0):
     return TfidfClassifier(min_df=1, seed=seed)
 
 
+def make_hashing(_encoder, seed=0):
+    return HashingClassifier(bits=16, C=100, seed=seed)
+
+
 def make_transformer(encoder, seed=0):
     # Fifteen epochs of a tiny encoder: enough to know ninety sentences by heart.
     return TransformerClassifier(
@@ -30,7 +35,9 @@ def make_transformer(encoder, seed=0):
     )
 
 
-@pytest.fixture(scope="module", params=[make_tfidf, make_transformer], ids=["tfidf", "transformer"])
+@pytest.fixture(
+    scope="module", params=[make_tfidf, make_hashing, make_transformer], ids=["tfidf", "hashing", "transformer"]
+)
 def make(request, tiny_encoder):
     return lambda seed=0: request.param(tiny_encoder, seed)
 

@@ -63,8 +63,15 @@ def test_a_skeleton_keeps_frequent_words_and_punctuation_and_the_kind_of_others(
 
 
 def test_pairs_are_of_frequent_words_whatever_their_order_and_case():
-    assert _pairs("He said it will", {"he", "said", "will"}) == "he~said he~will said~will"
-    assert _pairs("it", {"he"}) == ""
+    assert _pairs("He said it will", {"he", "said", "will"}) == ["he~said", "he~will", "said~will"]
+    assert _pairs("it", {"he"}) == []
+
+
+def test_what_is_looked_up_directly_is_what_the_vectorisers_give():
+    texts = [*TEXTS, "Rain, rain… and RAIN: aaaaaa", "", "  ", "Ünïcode is rain\train might"]
+    features = TfidfClassifier(min_df=1).fit(TEXTS, EVIDENCE).features_
+    by_vectorisers = [view.transform(features._seen_by(name, texts)).toarray() for name, view in features.views.items()]
+    np.testing.assert_allclose(features.transform(texts).toarray(), np.hstack(by_vectorisers), atol=1e-12)
 
 
 def test_without_cues_there_are_words_and_characters_only():

@@ -1,0 +1,70 @@
+"""Logistic regression that learns from evidence: what the linear families share."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS, certain_rows
+from claimkind.models.base import OnMetrics
+
+
+def fit_regression(
+    regression: LogisticRegression,
+    features: sparse.csr_matrix,
+    evidence: np.ndarray,
+    weights: np.ndarray,
+    em_steps: int,
+    on_metrics: OnMetrics | None = None,
+) -> LogisticRegression:
+    """Fit on rows whose class is certain, then go on with the others by expectation-maximisation.
+
+    Rows whose class is certain give the first model, or if there are none, all rows with all classes as likely. With
+    others, expectation-maximisation goes on from it (Dempster, Laird and Rubin 1977): each row counts for each class
+    with weight p(c | x) · evidence[c], normalised.
+
+    Args:
+        regression: to be fitted.
+        features: (n, d).
+        evidence: (n, 3).
+        weights: (n,) weights of the rows.
+        em_steps: steps of expectation-maximisation, if there are rows whose class is not certain.
+        on_metrics: called with each step and its mean log-likelihood.
+
+    Raises:
+        ClaimkindError: all rows are certainly of one class.
+    """
+    certain = certain_rows(evidence)
+    if len(set(evidence[certain].argmax(axis=1))) > 1:
+        regression.fit(features[certain], evidence[certain].argmax(axis=1), sample_weight=weights[certain])
+    elif certain.all():
+        raise ClaimkindError("the labelled training sentences are all of one class, expected two at least")
+    else:  # nothing to start from but what the sources say
+        _fit_shares(regression, features, evidence, weights)
+    if not certain.all():
+        regression.set_params(warm_start=True)
+        for step in range(1, em_steps + 1):
+            joint = in_label_order(regression, features) * evidence
+            if on_metrics:
+                mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)
+                on_metrics(step, {"em_log_likelihood": float(mean)})
+            _fit_shares(regression, features, joint, weights)
+    return regression
+
+
+def _fit_shares(
+    regression: LogisticRegression, features: sparse.csr_matrix, joint: np.ndarray, weights: np.ndarray
+) -> None:
+    """Fit each row as one of each class, weighted by the share that the class has in the row of `joint`."""
+    shares = (weights[:, None] * joint / (joint.sum(axis=1, keepdims=True) + 1e-12)).T.ravel()
+    used = shares > 1e-3
+    stacked = sparse.vstack([features] * len(LABELS), format="csr")
+    classes = np.repeat(np.arange(len(LABELS)), len(joint))
+    regression.fit(stacked[used], classes[used], sample_weight=shares[used])
+
+
+def in_label_order(regression: LogisticRegression, features: sparse.csr_matrix) -> np.ndarray:
+    """Probabilities (n, 3) with a column for each label, 0 for one that no training row had."""
+    probabilities = np.zeros((features.shape[0], len(LABELS)))
+    probabilities[:, regression.classes_] = regression.predict_proba(features)
+    return probabilities
