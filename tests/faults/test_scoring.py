@@ -145,7 +145,7 @@ def test_an_output_that_exists_stays_whole_until_the_new_one_is(model, tmp_path,
 
 def test_worker_processes_and_one_process_give_the_same(model, tmp_path, monkeypatch):
     source = write_input(tmp_path / "in.jsonl", 200)
-    monkeypatch.setattr(engine, "_WORTH_A_POOL", 1)
+    monkeypatch.setattr(engine, "_WORTH_A_POOL", 0)
     score(model, source, tmp_path / "many.csv")
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     score(model, source, tmp_path / "one.csv")

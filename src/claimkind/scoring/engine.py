@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -39,7 +40,8 @@ from claimkind.scoring.writers import check_output
 
 _UNITS = ("auto", "document", "sentence")
 OUTPUT_COLUMNS = ("label", "confidence", *PROBABILITY_COLUMNS)
-_WORTH_A_POOL = 10_000  # rows at the beginning from which on starting processes pays
+_WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
+_READ_AHEAD = 8  # chunks by which that is judged
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
 
@@ -188,11 +190,18 @@ def _labelled(chunks: Iterator[Chunk], classifier: Predictor, folder: Path) -> I
     A family that computes on one core gets a process for each core; any other gets one thread, since it uses all cores
     by itself.
     """
-    first = list(itertools.islice(chunks, 2))
-    small = sum(len(chunk.rows) for chunk in first) < _WORTH_A_POOL
-    with _pool(classifier, folder, small=small) as (pool, ahead):
+    first = next(chunks, None)
+    if first is None:
+        return
+    start = time.perf_counter()
+    labelled = label_with_windows(classifier, first.rows["text"].tolist())
+    seconds = (time.perf_counter() - start) / max(1, len(first.rows))
+    yield first, labelled
+    read = list(itertools.islice(chunks, _READ_AHEAD))
+    worth = seconds * sum(len(chunk.rows) for chunk in read) > _WORTH_A_POOL
+    with _pool(classifier, folder, worth=worth) as (pool, ahead):
         waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
-        for chunk in itertools.chain(first, chunks):
+        for chunk in itertools.chain(read, chunks):
             waiting.append((chunk, pool.submit(_label_in_worker, chunk.rows["text"].tolist())))
             if len(waiting) > ahead:
                 done, future = waiting.popleft()
@@ -206,11 +215,11 @@ _worker: dict[str, Predictor] = {}
 
 
 @contextlib.contextmanager
-def _pool(classifier: Predictor, folder: Path, *, small: bool) -> Iterator[tuple[Executor, int]]:
+def _pool(classifier: Predictor, folder: Path, *, worth: bool) -> Iterator[tuple[Executor, int]]:
     """Workers that hold the model, and how many chunks to keep ready for them."""
     cores = os.cpu_count() or 1
     pool: Executor
-    if getattr(classifier, "on_one_core", False) and cores > 1 and not small:
+    if getattr(classifier, "on_one_core", False) and cores > 1 and worth:
         spawn = multiprocessing.get_context("spawn")
         pool, ahead = ProcessPoolExecutor(cores, spawn, initializer=_load_worker, initargs=(str(folder),)), cores + 1
     else:
