@@ -69,6 +69,11 @@ class TrainConfig:
     """Factor on `evidence_weight` by source, 1 where none is given; 0 leaves the evidence of the source out."""
     max_evidence: int | None = None
     """So many rows without a label of ours from each source at most, drawn with the seed."""
+    distil_from: str | None = None
+    """A saved model (as `model_uri` of scoring) that says what the rows without a label of ours are, in place of their
+    sources: their weight is `evidence_weight`."""
+    distil_texts: list[str] = field(default_factory=list)
+    """Files or folders with further text for it to label."""
     max_labels: int | None = None
     """So many labelled training rows at most, drawn with the seed: for learning curves."""
     target_precision: float | None = None
@@ -176,6 +181,30 @@ class ScoreConfig:
     """Stop when more rows than that cannot be scored; null goes on whatever comes."""
 
 
+@dataclass
+class ScoreSparkConfig:
+    """`scripts/score_spark.py`."""
+
+    input: str = MISSING
+    """Any path that Spark reads: a file, a folder, `s3a://…`."""
+    output: str = MISSING
+    model_uri: str = "models:/claimkind@champion"
+    text_column: str = "text"
+    input_format: str = "auto"
+    """A format that Spark knows; `auto` goes by the ending, and takes parquet where there is none."""
+    output_format: str = "auto"
+    overwrite: bool = False
+    env_manager: str = "local"
+    """Where workers run the model: `local`, in the environment that they have; `virtualenv`, `uv` or `conda`, in one
+    that MLflow builds there from the model's requirements."""
+    master: str | None = None
+    """Such as `yarn` or `spark://host:7077`; null leaves it to spark-submit, to Spark's own settings, or to `cores`."""
+    cores: int | None = None
+    """Run on this machine, on so many cores."""
+    spark: dict[str, str] = field(default_factory=dict)
+    """Further settings of Spark by name."""
+
+
 SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
@@ -184,6 +213,7 @@ SCHEMAS: dict[str, type] = {
     "compare": CompareConfig,
     "evaluate": EvaluateConfig,
     "score": ScoreConfig,
+    "score_spark": ScoreSparkConfig,
     "benchmark": BenchmarkConfig,
 }
 

@@ -16,6 +16,7 @@ from claimkind import models, tracking
 from claimkind.config import TrainConfig, build, nearest
 from claimkind.dataset.build import BuiltDataset, load_dataset
 from claimkind.dataset.rows import evidence_of
+from claimkind.distillation import Lessons, lessons_of, read_texts
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import model_card, plots
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
@@ -30,7 +31,7 @@ from claimkind.evaluation.metrics import (
     macro_f1,
 )
 from claimkind.evaluation.slices import slices_of, table_of
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS, certain_rows
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, rescale
@@ -38,7 +39,10 @@ from claimkind.scoring.engine import label_probabilities
 from claimkind.scoring.summary import reference_of
 
 _EVALUATED = ("validation", "test")
-_ROWS_CHOSEN_BY = ("evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels")
+_ROWS_CHOSEN_BY = (
+    "evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels", "distil_from",
+    "distil_texts",
+)  # fmt: skip
 
 
 class TrainedRun(NamedTuple):
@@ -65,13 +69,14 @@ def run(config: TrainConfig) -> TrainedRun:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
     settings, classifier, dataset, weights = _plan(config)
+    lessons = _lessons(dataset, weights, config)
     work_dir = _work_dir(config, settings, dataset)
     name = config.run_name or _run_name(settings, config)
     with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
         work_dir.mkdir(parents=True, exist_ok=True)
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
-        _fit(classifier, dataset, weights, work_dir, _into(tracked))
+        _fit(classifier, dataset, lessons, work_dir, _into(tracked))
         calibrated = CalibratedClassifier.fitted(
             classifier, _examples(dataset.splits["validation"]), config.target_precision
         )
@@ -98,6 +103,7 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
         Macro F1 on validation.
     """
     settings, classifier, dataset, weights = _plan(config)
+    lessons = _lessons(dataset, weights, config)
     tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}
     with tracking.start_run(config.experiment_name, run_name, tags) as tracked, tempfile.TemporaryDirectory() as folder:
         _log_inputs(tracked, config, settings, dataset)
@@ -107,7 +113,7 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
             log(step, metrics)
             on_metrics(step, metrics)
 
-        _fit(classifier, dataset, weights, Path(folder), watched)
+        _fit(classifier, dataset, lessons, Path(folder), watched)
         validation = _examples(dataset.splits["validation"])
         score = macro_f1(validation.evidence.argmax(axis=1), classifier.predict_proba(validation.texts).argmax(axis=1))
         tracked.log_metrics({"validation_macro_f1": score})
@@ -213,14 +219,39 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
     return weights
 
 
-def _fit(
-    classifier: Classifier, dataset: BuiltDataset, weights: np.ndarray, work_dir: Path, on_metrics: OnMetrics
-) -> None:
+def _lessons(dataset: BuiltDataset, weights: np.ndarray, config: TrainConfig) -> Lessons:
+    """The training rows that count, and with `distil_from` what its model says of those without a label."""
     train = dataset.splits["train"].select(np.flatnonzero(weights))
+    lessons = Lessons(train["text"][:], evidence_of(train), weights[weights > 0])
+    if config.distil_from is None:
+        return lessons
+    labelled = certain_rows(lessons.evidence)
+    texts = [text for text, known in zip(lessons.texts, labelled, strict=True) if not known]
+    further = read_texts(config.distil_texts)
+    if not config.evidence_weight or not (texts or further):
+        raise ClaimkindError(
+            "distil_from has no text to teach with, expected rows without a label: raise evidence_weight, or give "
+            "distil_texts too"
+        )
+    taught = lessons_of(
+        tracking.fetch_model(config.distil_from),
+        texts + further,
+        np.r_[lessons.weights[~labelled], np.full(len(further), config.evidence_weight)],
+    )
+    return Lessons(
+        [text for text, known in zip(lessons.texts, labelled, strict=True) if known] + taught.texts,
+        np.concatenate([lessons.evidence[labelled], taught.evidence]),
+        np.r_[lessons.weights[labelled], taught.weights],
+    )
+
+
+def _fit(
+    classifier: Classifier, dataset: BuiltDataset, lessons: Lessons, work_dir: Path, on_metrics: OnMetrics
+) -> None:
     classifier.fit(
-        train["text"][:],
-        evidence_of(train),
-        weights=weights[weights > 0],
+        lessons.texts,
+        lessons.evidence,
+        weights=lessons.weights,
         validation=_examples(dataset.splits["validation"]),
         work_dir=work_dir,
         on_metrics=on_metrics,

@@ -8,6 +8,7 @@ import pytest
 
 from claimkind import tracking
 from claimkind.config import TrainConfig
+from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import macro_f1
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices
 from claimkind.training import run
@@ -93,3 +94,24 @@ def test_the_model_is_loaded_without_our_package_on_the_path(trained, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] in LABELS
+
+
+def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
+    result, _ = trained
+    config = TrainConfig(
+        dataset=dataset_config(seeds), model={"_target_": "claimkind.models.hashing.HashingClassifier"},
+        data_dir="data", max_labels=3, distil_from=result.model_uri, evidence_weight=1.0,
+        distil_texts=[str(seeds / "documents")],
+    )  # fmt: skip
+    taught = run(config)
+    assert taught.test["macro_f1"].value > 0.8, "three labelled sentences and a teacher teach no more than three"
+    assert mlflow.get_run(taught.run_id).data.params["distil_from"] == result.model_uri
+
+
+def test_a_teacher_without_text_to_label_is_one_sentence(in_workspace, seeds, trained):
+    result, _ = trained
+    config = TrainConfig(
+        dataset=dataset_config(seeds), model=FAMILIES["tfidf"], data_dir="data", distil_from=result.model_uri
+    )
+    with pytest.raises(ClaimkindError, match="distil_from has no text to teach with, expected rows without a label"):
+        run(config)

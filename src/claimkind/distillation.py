@@ -1,0 +1,55 @@
+"""Distillation: a small model learns what a larger one says of text that nobody labelled."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from claimkind.config import ScoreConfig
+from claimkind.labels import LABELS
+from claimkind.models.base import Predictor
+from claimkind.scoring.engine import read_units
+from claimkind.scoring.readers import find_files
+
+_LEAST = 0.02  # what a teacher holds for less likely does not change the student
+
+
+class Lessons(NamedTuple):
+    """Examples for `Classifier.fit`."""
+
+    texts: list[str]
+    evidence: np.ndarray
+    """(n, 3), one-hot."""
+    weights: np.ndarray
+    """(n,)."""
+
+
+def lessons_of(teacher: Predictor, texts: Sequence[str], weights: np.ndarray) -> Lessons:
+    """Each text once for each class that the teacher holds for possible, weighted by the probability.
+
+    For any family that is the cross-entropy with the teacher's probabilities as soft targets (Hinton et al. 2015).
+
+    Args:
+        teacher: fitted.
+        texts: n sentences.
+        weights: (n,) weights of the sentences.
+    """
+    probabilities = teacher.predict_proba(texts)
+    rows, classes = np.nonzero(probabilities >= _LEAST)
+    return Lessons(
+        [texts[int(row)] for row in rows], np.eye(len(LABELS))[classes], weights[rows] * probabilities[rows, classes]
+    )
+
+
+def read_texts(paths: Sequence[str]) -> list[str]:
+    """The different sentences of files and folders, read as scoring reads them; bad rows are passed over.
+
+    Raises:
+        ClaimkindError: there is no such file, or one is not as it should be.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
+            found.update(dict.fromkeys(chunk.rows["text"]))
+    return list(found)

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from claimkind.distillation import lessons_of, read_texts
+from claimkind.errors import ClaimkindError
+from claimkind.models.hashing import HashingClassifier
+
+
+class Teacher:
+    """Is certain of one text and torn about the others."""
+
+    def predict_proba(self, texts):
+        return np.array([[0.995, 0.004, 0.001] if text == "Sun." else [0.7, 0.3, 0.0] for text in texts])
+
+
+def test_a_text_is_a_lesson_in_each_class_that_it_may_be_of():
+    lessons = lessons_of(Teacher(), ["Sun.", "Rain?"], np.array([1.0, 2.0]))
+    assert lessons.texts == ["Sun.", "Rain?", "Rain?"]
+    assert lessons.evidence.tolist() == [[1, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert lessons.weights.tolist() == pytest.approx([0.995, 1.4, 0.6])
+
+
+def test_a_student_says_what_its_teacher_says():
+    texts = ["Sun.", "Rain?"] * 50
+    lessons = lessons_of(Teacher(), texts, np.ones(100))
+    student = HashingClassifier(C=1e4, balanced=False).fit(lessons.texts, lessons.evidence, weights=lessons.weights)
+    np.testing.assert_allclose(student.predict_proba(["Rain?"]), [[0.7, 0.3, 0.0]], atol=0.02)
+
+
+def test_texts_are_read_once_each_and_documents_are_split(tmp_path):
+    (tmp_path / "one.txt").write_text("It rains. It rains. Sun.")
+    (tmp_path / "two.csv").write_text("text,id\nSun.,1\nFog.,2\n,3\n")
+    assert read_texts([str(tmp_path / "one.txt"), str(tmp_path / "two.csv")]) == ["It rains.", "Sun.", "Fog."]
+    with pytest.raises(ClaimkindError, match="none does not exist"):
+        read_texts([str(tmp_path / "none")])
