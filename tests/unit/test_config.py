@@ -21,7 +21,7 @@ SCRIPT_OF_GROUP = {
     "benchmark": "benchmark",
     "search": "tune",
 }
-DEMANDED = {"score": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
+DEMANDED = {"score": ["input=x", "output=y"], "score_spark": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
 PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset", "benchmark": "claimkind.evaluation"}
 
 

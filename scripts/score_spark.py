@@ -1,0 +1,11 @@
+"""Label the rows of a table on a Spark cluster: python scripts/score_spark.py input=PATH output=PATH."""
+
+from pathlib import Path
+
+from claimkind.command import command
+from claimkind.scoring.spark import run
+
+main = command("score_spark", run, Path(__file__).parents[1] / "configs")
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Scoring on a Spark cluster: the logged model as MLflow's Spark UDF, between any two paths that Spark knows."""
+
+import logging
+import os
+import re
+import sys
+import time
+import warnings
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from claimkind import tracking
+from claimkind.config import ScoreSparkConfig
+from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS, UNDECIDED
+from claimkind.scoring.engine import OUTPUT_COLUMNS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_RESULT = ", ".join(f"{name} {'string' if name == 'label' else 'double'}" for name in OUTPUT_COLUMNS)
+_FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".orc": "orc"}
+_OPTIONS: dict[str, dict[str, Any]] = {"csv": {"header": True, "escape": '"', "multiLine": True}}
+# Nobody else shall reach what Spark opens on this machine.
+_ON_THIS_MACHINE = {
+    "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false",
+}  # fmt: skip
+_ENVIRONMENTS = ("local", "virtualenv", "uv", "conda")
+
+
+def run(config: ScoreSparkConfig) -> dict[str, int]:
+    """Score a table with Spark; see `configs/score_spark.yaml`.
+
+    Each worker process loads the model once. A row without text keeps its place and gets no label; a column that has a
+    name which we write ourselves becomes `input_<name>`. Spark commits its output as a whole or not at all.
+
+    Returns:
+        The number of rows by label; those without are under the empty string.
+
+    Raises:
+        ClaimkindError: Spark or Java is not installed, or the input, the output or the model is not as it should be.
+    """
+    if config.env_manager not in _ENVIRONMENTS:
+        raise ClaimkindError(f"env_manager={config.env_manager} is unknown, expected one of {', '.join(_ENVIRONMENTS)}")
+    try:
+        from pyspark.errors import PySparkException
+    except ModuleNotFoundError:
+        raise ClaimkindError(
+            "pyspark is not installed, expected the extra spark: pip install -e '.[spark]', and Java 17 or newer"
+        ) from None
+    start = time.perf_counter()
+    _silence()
+    session = _session(config)
+    try:
+        rows = _read(session, config.input, _format_of(config.input, config.input_format))
+        label = _model_udf(session, config)
+        _write(_labelled(rows, label, config.text_column), config)
+        counts = _counts(session, config)
+    except PySparkException as error:
+        raise ClaimkindError(f"Spark stopped ({_reason(error)}): check input, output and the settings") from None
+    finally:
+        session.stop()
+    _print(counts, config.output, time.perf_counter() - start)
+    return counts
+
+
+def _silence() -> None:
+    """Leave out what neither we nor our users can change: notes on closed connections and on versions of pandas."""
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+
+
+def _session(config: ScoreSparkConfig) -> "SparkSession":
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("claimkind")
+    for name, value in config.spark.items():
+        builder = builder.config(name, value)
+    master = f"local[{config.cores}]" if config.cores else config.master
+    if master:
+        builder = builder.master(master)
+    if master and master.startswith("local"):
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whatever Python stands first in the path
+        for name, value in _ON_THIS_MACHINE.items():
+            builder = builder.config(name, config.spark.get(name, value))
+    try:
+        session: SparkSession = builder.getOrCreate()
+    except (PySparkException, OSError) as error:
+        raise ClaimkindError(
+            f"Spark does not start ({_reason(error)}), expected Java 17 or newer: install it, or set JAVA_HOME"
+        ) from None
+    session.sparkContext.setLogLevel("OFF")  # errors are raised here too, and told in a sentence
+    return session
+
+
+def _reason(error: Exception) -> str:
+    """The line that says what is wrong: of a worker's traceback the last, of any other error the first."""
+    raised = re.search(r"^\w+(Error|Exception): .+$", str(error), re.MULTILINE)
+    return (raised[0] if raised else str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _format_of(path: str, wanted: str) -> str:
+    return _FORMATS.get(PurePosixPath(path).suffix.lower(), "parquet") if wanted == "auto" else wanted
+
+
+def _read(session: "SparkSession", path: str, form: str) -> "DataFrame":
+    return session.read.format(form).options(**_OPTIONS.get(form, {})).load(path)
+
+
+def _model_udf(session: "SparkSession", config: ScoreSparkConfig) -> Any:
+    tracking.prepare_store("claimkind")
+    try:
+        return mlflow.pyfunc.spark_udf(session, config.model_uri, result_type=_RESULT, env_manager=config.env_manager)
+    except (MlflowException, OSError) as error:
+        raise ClaimkindError(
+            f"model_uri={config.model_uri} names no logged model in {mlflow.get_tracking_uri()} "
+            f"({_reason(error)}): train one with scripts/train.py"
+        ) from None
+
+
+def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
+    from pyspark.sql import functions
+
+    if text_column not in rows.columns:
+        raise ClaimkindError(
+            f"the input has no column {text_column!r}, expected one of its columns {', '.join(rows.columns)}: "
+            "give text_column=…"
+        )
+    text = functions.coalesce(functions.col(f"`{text_column}`").cast("string"), functions.lit(""))
+    # Spark gives a Python UDF all rows, so those without text are labelled too, and lose the label again.
+    said = functions.when(functions.trim(text) != "", label(functions.struct(text.alias("text"))))
+    kept = [
+        functions.col(f"`{name}`").alias(f"input_{name}" if name in OUTPUT_COLUMNS else name) for name in rows.columns
+    ]
+    return rows.select(*kept, said.alias("_said")).select(
+        *[f"`{f'input_{name}' if name in OUTPUT_COLUMNS else name}`" for name in rows.columns],
+        *[functions.col(f"_said.{name}").alias(name) for name in OUTPUT_COLUMNS],
+    )
+
+
+def _write(rows: "DataFrame", config: ScoreSparkConfig) -> None:
+    form = _format_of(config.output, config.output_format)
+    writer = rows.write.format(form).options(**_OPTIONS.get(form, {}))
+    writer.mode("overwrite" if config.overwrite else "errorifexists").save(config.output)
+
+
+def _counts(session: "SparkSession", config: ScoreSparkConfig) -> dict[str, int]:
+    written = _read(session, config.output, _format_of(config.output, config.output_format))
+    return {str(row["label"] or ""): int(row["count"]) for row in written.groupBy("label").count().collect()}
+
+
+def _print(counts: dict[str, int], output: str, seconds: float) -> None:
+    total = sum(counts.values())
+    shown = ", ".join(
+        f"{counts.get(label, 0):,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or label in counts
+    )
+    without = f"; {counts['']:,} without text and label" if counts.get("") else ""
+    print(f"{output}: {total:,} rows, {shown}{without}")  # noqa: T201
+    print(f"{seconds:,.1f} s with the start of Spark, {total / seconds:,.0f} rows/s")  # noqa: T201

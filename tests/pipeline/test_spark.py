@@ -1,0 +1,102 @@
+"""Scoring with Spark, on two cores of this machine."""
+
+import shutil
+import sys
+
+import pandas as pd
+import pytest
+
+from claimkind import tracking
+from claimkind.config import ScoreConfig, ScoreSparkConfig
+from claimkind.errors import ClaimkindError
+from claimkind.labels import one_hot
+from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.hashing import HashingClassifier
+from claimkind.scoring import engine, spark
+from tests.conftest import PLACES, TEMPLATES, run_script
+
+SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    """A workspace with a model in its MLflow store that leaves some sentences undecided, and rows to score."""
+    folder = tmp_path_factory.mktemp("spark")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        texts, kinds = zip(*SENTENCES, strict=True)
+        fitted = CalibratedClassifier(HashingClassifier().fit(texts, one_hot(kinds)), 2.0, abstain_below=0.7)
+        with tracking.start_run("spark", "model", {}) as tracked:
+            uri = tracked.log_model(fitted)
+        blurred = [f"{text} Perhaps it may." if number % 3 == 0 else text for number, text in enumerate(texts)]
+        rows = pd.DataFrame({"id": range(len(texts)), "text": blurred, "label": kinds, "a.b": "x"})
+        rows.loc[[3, 5], "text"] = [None, "  "]
+        rows.to_parquet("rows.parquet", index=False)
+        yield folder, uri
+
+
+def settings(uri, **changes):
+    given = {"input": "rows.parquet", "output": "scored", "model_uri": uri, "cores": 2, "overwrite": True}
+    return ScoreSparkConfig(**{**given, **changes})
+
+
+@pytest.mark.spark
+def test_spark_gives_the_labels_of_the_local_engine(logged, monkeypatch):
+    folder, uri = logged
+    monkeypatch.chdir(folder)
+    counts = spark.run(settings(uri, output="scored.parquet"))
+    engine.run(ScoreConfig(input="rows.parquet", output="local.parquet", model_uri=uri))
+    with_spark = pd.read_parquet("scored.parquet").sort_values("id")
+    local = pd.read_parquet("local.parquet").astype({"id": int}).sort_values("id")
+    assert list(with_spark.columns) == ["id", "text", "input_label", "a.b", *engine.OUTPUT_COLUMNS]
+    assert with_spark.loc[with_spark["label"].isna(), "id"].tolist() == [3, 5]
+    scored = with_spark[with_spark["label"].notna()]
+    assert scored["label"].tolist() == local["label"].tolist()
+    assert "undecided" in set(scored["label"]), "the model abstains nowhere, so the test does not see it"
+    assert scored["p_opinion"].tolist() == pytest.approx(local["p_opinion"].tolist(), abs=1e-6)
+    assert counts == {"": 2, **scored["label"].value_counts().to_dict()}
+
+
+@pytest.mark.spark
+def test_the_script_reads_and_writes_other_formats(logged):
+    folder, uri = logged
+    text = 'The mill, "old",\nmay close.'
+    pd.DataFrame({"body": [text, "Rain fell."]}).to_csv(folder / "in.csv", index=False)
+    arguments = [f"model_uri={uri}", "input=in.csv", "text_column=body", "cores=1", "output=out.jsonl"]
+    done = run_script("score_spark", *arguments, cwd=folder, check=True)
+    assert done.stdout.startswith("out.jsonl: 2 rows, ")
+    written = pd.concat([pd.read_json(part, lines=True) for part in (folder / "out.jsonl").glob("part-*")])
+    assert sorted(written["body"]) == sorted([text, "Rain fell."])
+    assert {"label", "confidence", "p_factual"} <= set(written)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"input": "none.parquet"}, r"Spark stopped \(\[PATH_NOT_FOUND\] .*none\.parquet"),
+        ({"text_column": "body"}, "the input has no column 'body', expected one of its columns id, text, label, a.b"),
+        ({"output": "taken", "overwrite": False}, r"Spark stopped \(\[PATH_ALREADY_EXISTS\] .*taken already exists"),
+        ({"model_uri": "models:/nobody@champion"}, "model_uri=models:/nobody@champion names no logged model in sqlite"),
+    ],
+)
+def test_what_spark_cannot_do_is_one_sentence(logged, changes, sentence, monkeypatch):
+    folder, uri = logged
+    monkeypatch.chdir(folder)
+    (folder / "taken").mkdir(exist_ok=True)
+    with pytest.raises(ClaimkindError, match=sentence):
+        spark.run(settings(**{"uri": uri, **changes}))
+    shutil.rmtree(folder / "taken")
+
+
+def test_an_unknown_environment_is_refused_before_spark_starts():
+    with pytest.raises(
+        ClaimkindError, match="env_manager=pip is unknown, expected one of local, virtualenv, uv, conda"
+    ):
+        spark.run(settings("models:/m-1", env_manager="pip"))
+
+
+def test_without_spark_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.errors", None)
+    with pytest.raises(ClaimkindError, match=r"pyspark is not installed, expected the extra spark: pip install"):
+        spark.run(settings("models:/m-1"))
