@@ -95,5 +95,56 @@ class SetFit:
         return np.asarray(found).argmax(axis=1)
 
 
+class PlainTrainer:
+    """The Hugging Face `Trainer` as its documentation shows it: fp32, batches at random, one rate for all layers."""
+
+    def __init__(
+        self, encoder: str, revision: str, sha256: str, epochs: float = 3, learning_rate: float = 5e-5, seed: int = 0
+    ) -> None:
+        """Settings; the encoder is found as for our own family."""
+        self.folder = find_encoder(encoder, revision, sha256)
+        self.epochs, self.learning_rate, self.seed = epochs, learning_rate, seed
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
+        """Fine-tune; the last epoch is kept."""
+        from datasets import Dataset
+        from transformers import (
+            AutoModelForSequenceClassification,
+            AutoTokenizer,
+            DataCollatorWithPadding,
+            Trainer,
+            TrainingArguments,
+            set_seed,
+        )
+
+        set_seed(self.seed)
+        self.tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            self.folder, num_labels=len(LABELS), ignore_mismatched_sizes=True, local_files_only=True
+        )
+        rows = Dataset.from_dict({**self._encoded(texts), "labels": label_indices(labels).tolist()})
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = TrainingArguments(
+                output_dir=folder, num_train_epochs=self.epochs, learning_rate=self.learning_rate,
+                per_device_train_batch_size=32, seed=self.seed, report_to="none", save_strategy="no",
+                dataloader_pin_memory=False,
+            )  # fmt: skip
+            self.trainer = Trainer(
+                model=model, args=arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(self.tokenizer)
+            )
+            self.trainer.train()
+        return self
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The likeliest label."""
+        from datasets import Dataset
+
+        logits = self.trainer.predict(Dataset.from_dict(self._encoded(texts))).predictions
+        return np.asarray(logits).argmax(axis=1)
+
+    def _encoded(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
+        return dict(self.tokenizer(list(texts), truncation=True, max_length=256))
+
+
 def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+|[^\w\s]", text.lower()))

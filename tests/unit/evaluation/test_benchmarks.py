@@ -1,6 +1,23 @@
 """Benchmarks measure what they say."""
 
+import numpy as np
+import pytest
+
+from claimkind import models
+from claimkind.evaluation import speed
 from claimkind.evaluation.benchmarks import BuildBenchmark, QualityBenchmark
+from claimkind.evaluation.peers import PlainTrainer
+from claimkind.evaluation.scale import ScaleBenchmark
+from claimkind.evaluation.speed import ScoringBenchmark, _with_long
+from claimkind.labels import LABELS, label_indices, one_hot
+from claimkind.models.base import Examples
+from claimkind.models.hashing import HashingClassifier
+from claimkind.models.transformer import TransformerClassifier
+from tests.conftest import PLACES, TEMPLATES
+
+TEXTS = [template.format(place) for place in PLACES[:6] for kind in LABELS for template in TEMPLATES[kind]]
+NAMES = [kind for _ in PLACES[:6] for kind in LABELS for _ in TEMPLATES[kind]]
+VALIDATION = Examples(TEXTS[:15], one_hot(NAMES[:15]))
 
 
 def test_the_build_benchmark_gives_a_line_per_size() -> None:
@@ -20,3 +37,50 @@ def test_the_quality_benchmark_trains_each_system_on_the_same_rows(in_workspace)
     assert table["trained on"].tolist() == [60, 60]
     assert table["macro F1"]["strong"] > table["macro F1"]["weak"]
     assert (table[["training seconds", "prediction seconds"]] >= 0).all(axis=None)
+
+
+def test_the_plain_trainer_learns_and_tells(tiny_encoder) -> None:
+    settings = {"epochs": 25, "learning_rate": 5e-3}
+    peer = PlainTrainer(encoder=str(tiny_encoder), revision="", sha256="", **settings)
+    assert (peer.fit(TEXTS, NAMES, VALIDATION).predict(TEXTS) == label_indices(NAMES)).mean() > 0.9
+
+
+@pytest.fixture
+def saved(tmp_path, tiny_encoder):
+    """A transformer and a hashing model, untrained and trained, as folders."""
+    transformer = TransformerClassifier(str(tiny_encoder), epochs=1, precision="fp32", consistency=0)
+    models.save(transformer.fit(TEXTS, one_hot(NAMES)), tmp_path / "transformer")
+    models.save(HashingClassifier(bits=10).fit(TEXTS, one_hot(NAMES)), tmp_path / "hashing")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_scoring_benchmark_measures_each_way_on_the_same_sentences(
+    saved, in_workspace, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(speed, "_WAYS", speed._WAYS[:3])  # each takes a process and its imports
+    data = str(in_workspace / "data")
+    fast = [str(saved / "hashing")]
+    table = ScoringBenchmark("tiny", data, str(saved / "transformer"), fast, 40, 60, long_share=0.1, rounds=1).measure()
+    ordinary = table[table["texts"] == "ordinary"].set_index("way")
+    assert ordinary.loc["ours", "labels as ours in fp32"] == 1
+    assert (ordinary["labels as ours in fp32"] > 0.9).all(), "another way labels otherwise"
+    assert set(table["texts"]) == {"ordinary", "10% long", "distinct"}
+    assert (table["per second"] > 0).all()
+    assert {"hashing, scripts/score.py", "hashing, predict_proba on a list"} <= set(table["way"])
+    assert "GFLOP/s at best" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_scale_benchmark_relates_sizes_to_the_first(saved, in_workspace) -> None:
+    table = ScaleBenchmark("tiny", str(in_workspace / "data"), str(saved / "hashing"), rows=[50, 100]).measure()
+    assert table["rows"].tolist() == [50, 100]
+    assert table["times the memory"][0] == table["times the speed"][0] == 1
+    assert not list((in_workspace / "data").glob("tmp*")), "its files were left"
+
+
+def test_long_sentences_are_long_and_the_others_stay() -> None:
+    texts = [f"Rain fell on {place}." for place in PLACES]
+    mixed = _with_long(texts, 2, np.random.default_rng(0))
+    changed = [new for old, new in zip(texts, mixed, strict=True) if new != old]
+    assert [len(text.split()) for text in changed] == [512, 512]
