@@ -41,6 +41,7 @@ from claimkind.scoring.writers import check_output
 _UNITS = ("auto", "document", "sentence")
 OUTPUT_COLUMNS = ("label", "confidence", *PROBABILITY_COLUMNS)
 _WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
+_REPORTED = 20_000  # sentences of a report
 _READ_AHEAD = 8  # chunks by which that is judged
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
@@ -75,8 +76,9 @@ def run(config: ScoreConfig) -> Summary:
             summary.add(rows, rejected)
             progress.update(len(rows))
             _check_rejected(summary, config)
-            if config.report:
-                kept.append(rows)
+            # A page of more than that no browser shows well, and memory must not grow with the input.
+            if config.report and sum(map(len, kept)) < _REPORTED:
+                kept.append(rows[: _REPORTED - sum(map(len, kept))])
         if not parts:
             raise ClaimkindError(f"input={config.input} holds no row to score, expected one at least: check it")
         journal.finish(parts)
@@ -84,11 +86,15 @@ def run(config: ScoreConfig) -> Summary:
         write_report(
             Path(config.report),
             pd.concat(kept, ignore_index=True),
-            title=Path(config.input).stem,
+            title=_title(Path(config.input).stem, summary.rows),
             explained_by=classifier if config.explain else None,
         )
     print(summary.text(output, journal.rejected_path))  # noqa: T201
     return summary
+
+
+def _title(name: str, rows: int) -> str:
+    return name if rows <= _REPORTED else f"{name}: the first {_REPORTED:,} of {rows:,} sentences"
 
 
 def _work(config: ScoreConfig, files: Sequence[Path], folder: Path) -> dict[str, str | int]:

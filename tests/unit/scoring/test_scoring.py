@@ -189,6 +189,18 @@ def test_an_explained_report_marks_the_words_that_carry_a_label(tmp_path, monkey
     assert page.count('<span class="for" title') == 1
 
 
+def test_a_report_of_very_many_sentences_shows_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "_REPORTED", 3)
+    (tmp_path / "in.txt").write_text("One. Two. Three. Four. Five.")
+    scored = score(
+        monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", report=str(tmp_path / "r.html"), chunk_size=2
+    )
+    page = (tmp_path / "r.html").read_text()
+    assert len(scored) == 5
+    assert "in: the first 3 of 5 sentences" in page
+    assert "Three." in page and "Four." not in page
+
+
 def test_without_a_report_there_is_nothing_to_explain(tmp_path, monkeypatch):
     with pytest.raises(ClaimkindError, match="explain=true shows words in the report, expected one"):
         score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", explain=True)
