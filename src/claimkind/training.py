@@ -35,7 +35,7 @@ from claimkind.labels import LABELS, PROBABILITY_COLUMNS, certain_rows
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, rescale
-from claimkind.scoring.engine import label_probabilities
+from claimkind.scoring.labelling import label_probabilities
 from claimkind.scoring.summary import reference_of
 
 _EVALUATED = ("validation", "test")

@@ -13,6 +13,7 @@ from claimkind.labels import one_hot
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.hashing import HashingClassifier
 from claimkind.scoring import engine, spark
+from claimkind.scoring.labelling import OUTPUT_COLUMNS
 from tests.conftest import PLACES, TEMPLATES, run_script
 
 SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]
@@ -48,7 +49,7 @@ def test_spark_gives_the_labels_of_the_local_engine(logged, monkeypatch):
     engine.run(ScoreConfig(input="rows.parquet", output="local.parquet", model_uri=uri))
     with_spark = pd.read_parquet("scored.parquet").sort_values("id")
     local = pd.read_parquet("local.parquet").astype({"id": int}).sort_values("id")
-    assert list(with_spark.columns) == ["id", "text", "input_label", "a.b", *engine.OUTPUT_COLUMNS]
+    assert list(with_spark.columns) == ["id", "text", "input_label", "a.b", *OUTPUT_COLUMNS]
     assert with_spark.loc[with_spark["label"].isna(), "id"].tolist() == [3, 5]
     scored = with_spark[with_spark["label"].notna()]
     assert scored["label"].tolist() == local["label"].tolist()

@@ -11,7 +11,6 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -19,10 +18,10 @@ from claimkind import models
 from claimkind.config import ScoreConfig
 from claimkind.dataset.sentences import split_sentences
 from claimkind.errors import ClaimkindError, TooManyRejectedError
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.base import Predictor
 from claimkind.scoring.journal import Journal, digest_of
+from claimkind.scoring.labelling import OUTPUT_COLUMNS, hold, label_held, label_with_windows, load
 from claimkind.scoring.readers import (
     TEXT_ENDINGS,
     Chunk,
@@ -39,10 +38,9 @@ from claimkind.scoring.summary import Summary
 from claimkind.scoring.writers import check_output
 
 _UNITS = ("auto", "document", "sentence")
-OUTPUT_COLUMNS = ("label", "confidence", *PROBABILITY_COLUMNS)
-_WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
+_WORTH_A_POOL = 25.0  # seconds of work at hand from which on starting processes pays
 _REPORTED = 20_000  # sentences of a report
-_READ_AHEAD = 8  # chunks by which that is judged
+_READ_AHEAD = 16  # chunks by which that is judged
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
 
@@ -208,16 +206,13 @@ def _labelled(chunks: Iterator[Chunk], classifier: Predictor, folder: Path) -> I
     with _pool(classifier, folder, worth=worth) as (pool, ahead):
         waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
         for chunk in itertools.chain(read, chunks):
-            waiting.append((chunk, pool.submit(_label_in_worker, chunk.rows["text"].tolist())))
+            waiting.append((chunk, pool.submit(label_held, chunk.rows["text"].tolist())))
             if len(waiting) > ahead:
                 done, future = waiting.popleft()
                 yield done, future.result()
         while waiting:
             done, future = waiting.popleft()
             yield done, future.result()
-
-
-_worker: dict[str, Predictor] = {}
 
 
 @contextlib.contextmanager
@@ -227,9 +222,9 @@ def _pool(classifier: Predictor, folder: Path, *, worth: bool) -> Iterator[tuple
     pool: Executor
     if getattr(classifier, "on_one_core", False) and cores > 1 and worth:
         spawn = multiprocessing.get_context("spawn")
-        pool, ahead = ProcessPoolExecutor(cores, spawn, initializer=_load_worker, initargs=(str(folder),)), cores + 1
+        pool, ahead = ProcessPoolExecutor(cores, spawn, initializer=load, initargs=(str(folder),)), cores + 1
     else:
-        _worker["model"] = classifier
+        hold(classifier)
         pool, ahead = ThreadPoolExecutor(1), 1
     try:
         yield pool, ahead
@@ -237,46 +232,7 @@ def _pool(classifier: Predictor, folder: Path, *, worth: bool) -> Iterator[tuple
         pool.shutdown(cancel_futures=True)
 
 
-def _load_worker(folder: str) -> None:
-    _worker["model"] = models.load(folder)
-
-
-def _label_in_worker(texts: list[str]) -> pd.DataFrame:
-    return label_with_windows(_worker["model"], texts)
-
-
 def _beside(rows: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
     """Rows with their labels; a column of the input with a name that we write ourselves becomes `input_<name>`."""
     taken = {name: f"input_{name}" for name in rows.columns if name in _ADDED_COLUMNS}
     return pd.concat([rows.rename(columns=taken).reset_index(drop=True), labelled], axis=1)
-
-
-def label_with_windows(classifier: Predictor, texts: Sequence[str]) -> pd.DataFrame:
-    """Label texts as `label_texts` does, equal ones once, and say in how many windows each was read."""
-    different = list(dict.fromkeys(texts))
-    labelled = label_texts(classifier, different)
-    labelled["windows"] = classifier.windows(different)
-    if len(different) == len(texts):
-        return labelled
-    place = {text: number for number, text in enumerate(different)}
-    return labelled.iloc[[place[text] for text in texts]].reset_index(drop=True)
-
-
-def label_texts(classifier: Predictor, texts: Sequence[str]) -> pd.DataFrame:
-    """Label texts: one row each, with the columns `OUTPUT_COLUMNS`.
-
-    A model that was given `abstain_below` says `undecided` of sentences of which it is less sure.
-    """
-    return label_probabilities(classifier, classifier.predict_proba(texts))
-
-
-def label_probabilities(classifier: Predictor, probabilities: np.ndarray) -> pd.DataFrame:
-    """The columns `OUTPUT_COLUMNS` for probabilities (n, 3) that a classifier gave."""
-    confidence = probabilities.max(axis=1, initial=0)
-    decided = confidence >= getattr(classifier, "abstain_below", 0.0)
-    columns = {
-        "label": np.where(decided, np.array(LABELS)[probabilities.argmax(axis=1)], UNDECIDED),
-        "confidence": confidence,
-        **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True)),
-    }
-    return pd.DataFrame(columns)

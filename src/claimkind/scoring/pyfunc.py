@@ -22,8 +22,8 @@ class SentenceModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Label the column `text`; see `claimkind.scoring.engine.label_texts`."""
-        from claimkind.scoring.engine import label_texts
+        """Label the column `text`; see `claimkind.scoring.labelling.label_texts`."""
+        from claimkind.scoring.labelling import label_texts
 
         return label_texts(self.classifier, model_input["text"].astype(str).tolist())
 

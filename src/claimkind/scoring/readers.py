@@ -127,11 +127,13 @@ Row = dict[str, Any] | str
 def _parquet(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     file = pq.ParquetFile(path)
     _check_columns(file.schema_arrow.names, columns, path)
-    for batch in file.iter_batches(batch_size=size):
-        try:
-            yield batch.to_pylist()
-        except UnicodeDecodeError:
-            yield [_decoded(row) for row in _as_bytes(batch).to_pylist()]
+    # Group by group: what is read of a group is only given free once an iteration ends.
+    for group in range(file.num_row_groups):
+        for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+            try:
+                yield batch.to_pylist()
+            except UnicodeDecodeError:
+                yield [_decoded(row) for row in _as_bytes(batch).to_pylist()]
 
 
 def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:

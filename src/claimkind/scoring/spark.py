@@ -16,7 +16,7 @@ from claimkind import tracking
 from claimkind.config import ScoreSparkConfig
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, UNDECIDED
-from claimkind.scoring.engine import OUTPUT_COLUMNS
+from claimkind.scoring.labelling import OUTPUT_COLUMNS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

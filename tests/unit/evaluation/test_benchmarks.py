@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from claimkind import models
-from claimkind.evaluation import speed
-from claimkind.evaluation.benchmarks import BuildBenchmark, QualityBenchmark
+from claimkind.evaluation.benchmarks import BuildBenchmark, QualityBenchmark, scoring
+from claimkind.evaluation.benchmarks.scale import ScaleBenchmark
+from claimkind.evaluation.benchmarks.scoring import ScoringBenchmark, _with_long
 from claimkind.evaluation.peers import PlainTrainer
-from claimkind.evaluation.scale import ScaleBenchmark
-from claimkind.evaluation.speed import ScoringBenchmark, _with_long
 from claimkind.labels import LABELS, label_indices, one_hot
 from claimkind.models.base import Examples
 from claimkind.models.hashing import HashingClassifier
@@ -58,7 +57,7 @@ def saved(tmp_path, tiny_encoder):
 def test_the_scoring_benchmark_measures_each_way_on_the_same_sentences(
     saved, in_workspace, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(speed, "_WAYS", speed._WAYS[:3])  # each takes a process and its imports
+    monkeypatch.setattr(scoring, "_WAYS", scoring._WAYS[:3])  # each takes a process and its imports
     data = str(in_workspace / "data")
     fast = [str(saved / "hashing")]
     table = ScoringBenchmark("tiny", data, str(saved / "transformer"), fast, 40, 60, long_share=0.1, rounds=1).measure()

@@ -11,7 +11,7 @@ from claimkind.manifest import MANIFEST, write_manifest
 from claimkind.models.base import Examples
 from claimkind.models.calibration import CalibratedClassifier, fit_temperature, rescale, threshold_for
 from claimkind.models.tfidf import TfidfClassifier
-from claimkind.scoring.engine import label_texts
+from claimkind.scoring.labelling import label_texts
 
 TEXTS = ["Rain fell.", "Rain may fall.", "Rain is sadly dull."] * 4
 LABELLED = one_hot(["factual", "speculative", "opinion"] * 4)

@@ -110,3 +110,21 @@ def test_chunks_are_regrouped_to_one_size_in_order():
     assert [len(chunk.rows) for chunk in grouped] == [4, 4, 2]
     assert [name for chunk in grouped for name in chunk.rows["id"]] == [str(n) for n in range(10)]
     assert [entry for chunk in grouped for entry in chunk.rejected] == bad
+
+
+def test_of_a_parquet_file_a_few_row_groups_are_held(tmp_path):
+    groups = [
+        [f"{number} {'rain ' * 40}" for number in range(first, first + 2_000)] for first in range(0, 60_000, 2_000)
+    ]
+    rows = pa.table({"text": [text for group in groups for text in group]})
+    pq.write_table(rows, tmp_path / "in.parquet", row_group_size=2_000, compression="none")
+    del rows
+    before = pa.total_allocated_bytes()
+    held = max(pa.total_allocated_bytes() - before for _ in read_rows(tmp_path / "in.parquet", "in", COLUMNS, 2_000))
+    assert held < 6 * sum(map(len, groups[0])), "memory grows with the file"
+
+
+def test_rows_are_numbered_through_all_row_groups(tmp_path):
+    pq.write_table(pa.table({"text": ["a", "b", "c", "d", "e"]}), tmp_path / "in.parquet", row_group_size=2)
+    chunks = list(read_rows(tmp_path / "in.parquet", "in", COLUMNS, 100))
+    assert [key for chunk in chunks for key in chunk.rows["id"]] == ["0", "1", "2", "3", "4"]

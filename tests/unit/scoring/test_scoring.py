@@ -7,7 +7,7 @@ import pytest
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError
 from claimkind.scoring import engine
-from claimkind.scoring.engine import label_texts, label_with_windows
+from claimkind.scoring.labelling import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring.report import write_report
 
 
@@ -133,7 +133,7 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
 
 
 def test_no_text_gives_no_row_but_all_columns():
-    assert label_texts(MaySpeculates(), []).columns.tolist() == list(engine.OUTPUT_COLUMNS)
+    assert label_texts(MaySpeculates(), []).columns.tolist() == list(OUTPUT_COLUMNS)
     assert len(label_with_windows(MaySpeculates(), [])) == 0
 
 

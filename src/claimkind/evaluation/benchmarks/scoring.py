@@ -21,7 +21,8 @@ from claimkind.dataset.build import load_dataset
 from claimkind.evaluation.peers import FastText
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.models.calibration import CalibratedClassifier
-from claimkind.scoring.engine import label_with_windows
+from claimkind.models.regression import in_label_order
+from claimkind.scoring.labelling import label_with_windows
 
 Label = Callable[[list[str]], np.ndarray]
 """Probabilities (n, 3), or one-hot labels, of n texts."""
@@ -38,7 +39,7 @@ class ScoringBenchmark:
         self,
         dataset: str,
         data_dir: str,
-        model_uri: str,
+        model_uri: str | None,
         fast_model_uris: list[str],
         sentences: int = 4000,
         fast_sentences: int = 100_000,
@@ -51,7 +52,7 @@ class ScoringBenchmark:
         Args:
             dataset: name of a built dataset whose training sentences are labelled.
             data_dir: where it is.
-            model_uri: of a transformer.
+            model_uri: of a transformer; None leaves out the ways that use it.
             fast_model_uris: of models of other families.
             sentences: for the ways that use the transformer.
             fast_sentences: for the others; sentences are told apart by numbers behind them where there are too few.
@@ -66,8 +67,12 @@ class ScoringBenchmark:
 
     def measure(self) -> pd.DataFrame:
         """Sentences a second of each way, how they relate, and how far its labels and probabilities agree with fp32."""
-        folder = tracking.fetch_folder(self.model_uri)
         train = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
+        tables = self._measure_transformer(self.model_uri, train) if self.model_uri else []
+        return pd.concat([*tables, *self._measure_fast(train)], ignore_index=True)
+
+    def _measure_transformer(self, model_uri: str, train: Sequence[str]) -> list[pd.DataFrame]:
+        folder = tracking.fetch_folder(model_uri)
         random = np.random.default_rng(self.seed)
         ordinary = [train[row] for row in random.permutation(len(train))[: self.sentences]]
         with_long = _with_long(ordinary, round(self.long_share * len(ordinary)), random)
@@ -79,8 +84,7 @@ class ScoringBenchmark:
                 for name, texts in (("ordinary", ordinary), (f"{self.long_share:.0%} long", with_long))
             ]
         print(_ceilings(folder, tables[0], ordinary).to_string(index=False))  # noqa: T201
-        tables += self._measure_fast(train)
-        return pd.concat(tables, ignore_index=True)
+        return tables
 
     def _measure_fast(self, train: Sequence[str]) -> list[pd.DataFrame]:
         many = [f"{train[row % len(train)]} {row // len(train) or ''}".strip() for row in range(self.fast_sentences)]
@@ -91,6 +95,7 @@ class ScoringBenchmark:
             ways = [
                 _Way(f"{name}, scripts/score.py", _by_engine, ()),
                 _Way(f"{name}, predict_proba on a list", _by_predict_proba, ()),
+                *([_Way("scikit-learn, predict_proba on a list", _by_scikit_learn, ())] if name == "tfidf" else []),
             ]
             tables.append(_measure(ways, folder, Path(self.data_dir) / self.dataset, many, self.rounds))
         if importlib.util.find_spec("fasttext"):
@@ -294,6 +299,13 @@ def _by_engine(folder: Path, scratch: Path) -> Label:
 def _by_predict_proba(folder: Path, scratch: Path) -> Label:
     classifier = models.load(folder)
     return classifier.predict_proba
+
+
+def _by_scikit_learn(folder: Path, scratch: Path) -> Label:
+    """The same TF-IDF model as scikit-learn's own vectorisers and regression compute it."""
+    classifier: Any = models.load(folder)
+    inner: Any = classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
+    return lambda texts: in_label_order(inner.regression_, inner.features_.by_vectorisers(texts))
 
 
 def _by_fasttext(_: Path, dataset: Path) -> Label:

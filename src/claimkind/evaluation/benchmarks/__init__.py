@@ -33,7 +33,7 @@ class Benchmark(Protocol):
 
 def run(config: BenchmarkConfig) -> pd.DataFrame:
     """Run a benchmark and print its table."""
-    benchmark: Benchmark = build(config.benchmark, "benchmark", "claimkind.evaluation")
+    benchmark: Benchmark = build(config.benchmark, "benchmark", "claimkind.evaluation.benchmarks")
     table = benchmark.measure()
     print(table.to_string(index=False))  # noqa: T201
     return table
