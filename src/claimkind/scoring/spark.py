@@ -55,7 +55,7 @@ def run(config: ScoreSparkConfig) -> dict[str, int]:
     _silence()
     session = _session(config)
     try:
-        rows = _read(session, config.input, _format_of(config.input, config.input_format))
+        rows = _spread(session, _read(session, config.input, _format_of(config.input, config.input_format)))
         label = _model_udf(session, config)
         _write(_labelled(rows, label, config.text_column), config)
         counts = _counts(session, config)
@@ -110,6 +110,12 @@ def _format_of(path: str, wanted: str) -> str:
 
 def _read(session: "SparkSession", path: str, form: str) -> "DataFrame":
     return session.read.format(form).options(**_OPTIONS.get(form, {})).load(path)
+
+
+def _spread(session: "SparkSession", rows: "DataFrame") -> "DataFrame":
+    """Rows for every core: Spark would read a file of a few megabytes on one."""
+    cores = session.sparkContext.defaultParallelism
+    return rows if rows.rdd.getNumPartitions() >= cores else rows.repartition(cores)
 
 
 def _model_udf(session: "SparkSession", config: ScoreSparkConfig) -> Any:
