@@ -15,8 +15,8 @@ from mlflow.exceptions import MlflowException
 from claimkind import tracking
 from claimkind.config import ScoreSparkConfig
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS, UNDECIDED
 from claimkind.scoring.labelling import OUTPUT_COLUMNS
+from claimkind.scoring.summary import counts_in_words
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -162,9 +162,6 @@ def _counts(session: "SparkSession", config: ScoreSparkConfig) -> dict[str, int]
 
 def _print(counts: dict[str, int], output: str, seconds: float) -> None:
     total = sum(counts.values())
-    shown = ", ".join(
-        f"{counts.get(label, 0):,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or label in counts
-    )
     without = f"; {counts['']:,} without text and label" if counts.get("") else ""
-    print(f"{output}: {total:,} rows, {shown}{without}")  # noqa: T201
+    print(f"{output}: {total:,} rows, {counts_in_words(counts)}{without}")  # noqa: T201
     print(f"{seconds:,.1f} s with the start of Spark, {total / seconds:,.0f} rows/s")  # noqa: T201

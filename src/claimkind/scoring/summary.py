@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -62,12 +62,9 @@ class Summary:
     def text(self, output: Path, rejected_path: Path) -> str:
         """The summary in words."""
         seconds = time.perf_counter() - self.start
-        counts = ", ".join(
-            f"{self.labels[label]:,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or self.labels[label]
-        )
         lines = [
-            f"{output}: {self.rows:,} sentences, {counts}",
-            f"{seconds:,.1f} s, {self.rows / max(seconds, 1e-9):,.0f} rows/s, peak memory {_peak_mib():,.0f} MiB",
+            f"{output}: {self.rows:,} sentences, {counts_in_words(self.labels)}",
+            f"{seconds:,.1f} s, {self.rows / max(seconds, 1e-9):,.0f} rows/s, peak memory {peak_mib():,.0f} MiB",
         ]
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
@@ -89,7 +86,14 @@ class Summary:
         ]
 
 
-def _peak_mib() -> float:
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """How many rows have each label; `undecided` only where some have it."""
+    return ", ".join(
+        f"{counts.get(label, 0):,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or counts.get(label)
+    )
+
+
+def peak_mib() -> float:
     """Highest memory of this process and the largest of its workers, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

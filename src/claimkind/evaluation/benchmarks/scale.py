@@ -1,7 +1,6 @@
 """How scoring grows with its input: time and memory of the engine, and of Spark beside it."""
 
 import multiprocessing
-import resource
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from claimkind.config import ScoreConfig, ScoreSparkConfig
 from claimkind.dataset.build import load_dataset
+from claimkind.scoring.summary import peak_mib
 
 _AT_ONCE = 100_000
 
@@ -102,6 +102,4 @@ def _score_with_spark(source: Path, model_uri: str, cores: int | None) -> _Took:
 
 
 def _took(start: float) -> _Took:
-    seconds = time.perf_counter() - start
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return _Took(seconds, peak / 1024)
+    return _Took(time.perf_counter() - start, peak_mib())
