@@ -140,11 +140,10 @@ def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
     text = functions.coalesce(functions.col(f"`{text_column}`").cast("string"), functions.lit(""))
     # Spark gives a Python UDF all rows, so those without text are labelled too, and lose the label again.
     said = functions.when(functions.trim(text) != "", label(functions.struct(text.alias("text"))))
-    kept = [
-        functions.col(f"`{name}`").alias(f"input_{name}" if name in OUTPUT_COLUMNS else name) for name in rows.columns
-    ]
+    names = {name: f"input_{name}" if name in OUTPUT_COLUMNS else name for name in rows.columns}
+    kept = [functions.col(f"`{name}`").alias(renamed) for name, renamed in names.items()]
     return rows.select(*kept, said.alias("_said")).select(
-        *[f"`{f'input_{name}' if name in OUTPUT_COLUMNS else name}`" for name in rows.columns],
+        *[f"`{renamed}`" for renamed in names.values()],
         *[functions.col(f"_said.{name}").alias(name) for name in OUTPUT_COLUMNS],
     )
 
