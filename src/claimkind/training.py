@@ -69,8 +69,8 @@ def run(config: TrainConfig) -> TrainedRun:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
     settings, classifier, dataset, weights = _plan(config)
-    lessons = _lessons(dataset, weights, config)
     work_dir = _work_dir(config, settings, dataset)
+    lessons = _lessons(dataset, weights, config)
     name = config.run_name or _run_name(settings, config)
     with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
         work_dir.mkdir(parents=True, exist_ok=True)
