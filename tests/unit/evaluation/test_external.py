@@ -47,6 +47,14 @@ def test_a_head_is_fitted_on_its_training_files_and_tested_on_the_others(tmp_pat
     assert not set(model.asked[0]) & {text for text, _ in TEST}
 
 
+def test_a_rare_label_counts_as_much_as_a_frequent_one(tmp_path):
+    # Every seventh objective sentence is lovely too, so of the lovely ones only a third is subjective.
+    rows = [(f"{'A lovely' if n % 7 == 0 else 'Rain on'} day {n % 7}.", "OBJ") for n in range(70)]
+    rows += [("A lovely day 0.", "SUBJ")] * 5
+    score = ExternalTest("news", source(tmp_path, train=rows, test=TEST[:2])).measure(LengthAndLovely(), samples=50)
+    assert score.accuracy == 1.0, "the lovely sentence was called objective, as most lovely ones in training were"
+
+
 def test_the_head_never_sees_what_another_test_set_holds(tmp_path):
     other = tmp_path / "other"
     other.mkdir()
