@@ -179,6 +179,8 @@ class ScoreConfig:
     """Rows that are scored and written at once."""
     max_rejected: int | None = None
     """Stop when more rows than that cannot be scored; null goes on whatever comes."""
+    processes: int | None = None
+    """Of a family that computes on one core; null starts one for each core where the input is worth it."""
 
 
 @dataclass

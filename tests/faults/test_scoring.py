@@ -143,13 +143,24 @@ def test_an_output_that_exists_stays_whole_until_the_new_one_is(model, tmp_path,
     assert output.read_text() == "old"
 
 
-def test_worker_processes_and_one_process_give_the_same(model, tmp_path, monkeypatch):
+def test_processes_are_as_many_as_asked_or_as_the_work_is_worth_and_give_the_same(model, tmp_path, monkeypatch):
     source = write_input(tmp_path / "in.jsonl", 200)
+    started, pool = [], engine.ProcessPoolExecutor
+    monkeypatch.setattr(
+        engine, "ProcessPoolExecutor", lambda count, *rest, **more: started.append(count) or pool(count, *rest, **more)
+    )
+    score(model, source, tmp_path / "little.csv")
+    assert started == [], "processes were started for 200 rows"
     monkeypatch.setattr(engine, "_WORTH_A_POOL", 0)
-    score(model, source, tmp_path / "many.csv")
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    score(model, source, tmp_path / "one.csv")
-    assert (tmp_path / "many.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    score(model, source, tmp_path / "much.csv")
+    score(model, source, tmp_path / "one.csv", processes=1)
+    score(model, source, tmp_path / "three.csv", processes=3)
+    assert started == [2, 3]
+    written = {(tmp_path / f"{name}.csv").read_bytes() for name in ("little", "much", "one", "three")}
+    assert len(written) == 1
+    with pytest.raises(ClaimkindError, match="processes=0, expected 1 or more"):
+        score(model, source, tmp_path / "none.csv", processes=0)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -44,6 +44,15 @@ _READ_AHEAD = 16  # chunks by which that is judged
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
 
+class _Labeller(NamedTuple):
+    """What labels the chunks."""
+
+    classifier: Predictor
+    folder: Path
+    """Where it was loaded from, and where worker processes load it from."""
+    processes: int | None
+
+
 def run(config: ScoreConfig) -> Summary:
     """Score a file or a folder; see `configs/score.yaml`.
 
@@ -57,6 +66,8 @@ def run(config: ScoreConfig) -> Summary:
 
     if config.unit not in _UNITS:
         raise ClaimkindError(f"unit={config.unit} is unknown, expected one of {', '.join(_UNITS)}")
+    if config.processes is not None and config.processes < 1:
+        raise ClaimkindError(f"processes={config.processes}, expected 1 or more, or null")
     if config.explain and not config.report:
         raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
     output = Path(config.output)
@@ -69,7 +80,7 @@ def run(config: ScoreConfig) -> Summary:
     journal = Journal(output)
     with journal.opened(_work(config, files, folder)), _progress(files, config) as progress:
         parts = 0
-        for rows, rejected in _scored(_chunks(files, config), classifier, folder, journal):
+        for rows, rejected in _scored(_chunks(files, config), _Labeller(classifier, folder, config.processes), journal):
             parts += 1
             summary.add(rows, rejected)
             progress.update(len(rows))
@@ -174,21 +185,19 @@ def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["document", "sentence", "paragraph", "start", "end", "text"])
 
 
-def _scored(
-    chunks: Iterator[Chunk], classifier: Predictor, folder: Path, journal: Journal
-) -> Iterator[tuple[pd.DataFrame, int]]:
+def _scored(chunks: Iterator[Chunk], labeller: _Labeller, journal: Journal) -> Iterator[tuple[pd.DataFrame, int]]:
     """Each part's rows and the number of those rejected in it: read where it is done, else scored and kept."""
     done = journal.done
     for number in range(done):
         next(chunks, None)
         yield journal.read(number)
-    for number, (chunk, labelled) in enumerate(_labelled(chunks, classifier, folder), start=done):
+    for number, (chunk, labelled) in enumerate(_labelled(chunks, labeller), start=done):
         rows = _beside(chunk.rows, labelled)
         journal.write(number, rows, chunk.rejected)
         yield rows, len(chunk.rejected)
 
 
-def _labelled(chunks: Iterator[Chunk], classifier: Predictor, folder: Path) -> Iterator[tuple[Chunk, pd.DataFrame]]:
+def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Chunk, pd.DataFrame]]:
     """Label chunk after chunk while the next ones are read and the last ones written.
 
     A family that computes on one core gets a process for each core; any other gets one thread, since it uses all cores
@@ -198,12 +207,12 @@ def _labelled(chunks: Iterator[Chunk], classifier: Predictor, folder: Path) -> I
     if first is None:
         return
     start = time.perf_counter()
-    labelled = label_with_windows(classifier, first.rows["text"].tolist())
+    labelled = label_with_windows(labeller.classifier, first.rows["text"].tolist())
     seconds = (time.perf_counter() - start) / max(1, len(first.rows))
     yield first, labelled
     read = list(itertools.islice(chunks, _READ_AHEAD))
     worth = seconds * sum(len(chunk.rows) for chunk in read) > _WORTH_A_POOL
-    with _pool(classifier, folder, worth=worth) as (pool, ahead):
+    with _pool(labeller, worth=worth) as (pool, ahead):
         waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
         for chunk in itertools.chain(read, chunks):
             waiting.append((chunk, pool.submit(label_held, chunk.rows["text"].tolist())))
@@ -216,15 +225,16 @@ def _labelled(chunks: Iterator[Chunk], classifier: Predictor, folder: Path) -> I
 
 
 @contextlib.contextmanager
-def _pool(classifier: Predictor, folder: Path, *, worth: bool) -> Iterator[tuple[Executor, int]]:
+def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]:
     """Workers that hold the model, and how many chunks to keep ready for them."""
-    cores = os.cpu_count() or 1
+    processes = labeller.processes or (os.cpu_count() or 1 if worth else 1)
     pool: Executor
-    if getattr(classifier, "on_one_core", False) and cores > 1 and worth:
+    if getattr(labeller.classifier, "on_one_core", False) and processes > 1:
         spawn = multiprocessing.get_context("spawn")
-        pool, ahead = ProcessPoolExecutor(cores, spawn, initializer=load, initargs=(str(folder),)), cores + 1
+        pool = ProcessPoolExecutor(processes, spawn, initializer=load, initargs=(str(labeller.folder),))
+        ahead = processes + 1
     else:
-        hold(classifier)
+        hold(labeller.classifier)
         pool, ahead = ThreadPoolExecutor(1), 1
     try:
         yield pool, ahead

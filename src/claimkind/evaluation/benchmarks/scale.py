@@ -1,8 +1,10 @@
 """How scoring grows with its input: time and memory of the engine, and of Spark beside it."""
 
+import functools
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -47,9 +49,10 @@ class ScaleBenchmark:
     def measure(self) -> pd.DataFrame:
         """Time and peak memory of each size, and how they relate to those of the first."""
         sentences = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
-        ways = {"scripts/score.py": _score}
+        ways: dict[str, Callable[..., _Took]] = {"scripts/score.py": _score}
         if self.spark_cores:
-            ways[f"scripts/score_spark.py, {self.spark_cores} cores"] = _score_with_spark
+            ways["scripts/score.py processes=1"] = functools.partial(_score, processes=1)
+            ways[f"scripts/score_spark.py cores={self.spark_cores}"] = _score_with_spark
         took = []
         with tempfile.TemporaryDirectory(dir=self.data_dir) as folder:
             for size in tqdm(self.rows, desc="sizes"):
@@ -83,12 +86,12 @@ def _write_rows(sentences: list[str], size: int, path: Path) -> None:
             writer.write_table(pa.table({"id": [str(number) for number in numbers], "text": texts}, schema=schema))
 
 
-def _score(source: Path, model_uri: str, cores: int | None) -> _Took:
+def _score(source: Path, model_uri: str, cores: int | None, processes: int | None = None) -> _Took:
     from claimkind.scoring import engine
 
     start = time.perf_counter()
     output = source.with_name("scored.parquet")
-    engine.run(ScoreConfig(input=str(source), output=str(output), model_uri=model_uri))
+    engine.run(ScoreConfig(input=str(source), output=str(output), model_uri=model_uri, processes=processes))
     return _took(start)
 
 
