@@ -45,8 +45,8 @@ _EXAMPLE = pd.DataFrame({"text": ["The vote is on Tuesday.", "The move may widen
 REFERENCE = "reference.json"
 # What a server or a Spark worker needs to run a saved model of any family.
 _REQUIREMENTS = (
-    "accelerate", "datasets", "hydra-core", "mlflow", "numpy", "pandas", "scikit-learn", "sentencex", "skops", "torch",
-    "transformers",
+    "accelerate", "datasets", "hydra-core", "mlflow", "numpy", "pandas", "safetensors", "scikit-learn", "sentencex",
+    "torch", "transformers",
 )  # fmt: skip
 
 

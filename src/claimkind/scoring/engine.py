@@ -38,7 +38,7 @@ from claimkind.scoring.summary import Summary
 from claimkind.scoring.writers import check_output
 
 _UNITS = ("auto", "document", "sentence")
-_WORTH_A_POOL = 25.0  # seconds of work at hand from which on starting processes pays
+_WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
 _REPORTED = 20_000  # sentences of a report
 _READ_AHEAD = 16  # chunks by which that is judged
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")

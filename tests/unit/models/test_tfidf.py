@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-import skops.io
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from safetensors.numpy import load_file, save_file
 
+from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
 from claimkind.models.tfidf import TfidfClassifier, _pairs, _skeleton
@@ -12,11 +11,16 @@ TEXTS = ["Rain fell.", "Rain might fall.", "Rain is sadly dull."]
 EVIDENCE = one_hot(["factual", "speculative", "opinion"])
 
 
-def test_a_file_that_needs_other_types_is_not_loaded(tmp_path):
-    # The danger of formats that name functions: a model that brings its own.
-    skops.io.dump(Pipeline([("features", FunctionTransformer(print))]), tmp_path / "tfidf.skops")
-    with pytest.raises(ClaimkindError, match="does not load"):
-        TfidfClassifier.load(tmp_path)
+def test_weights_and_n_grams_that_do_not_belong_together_are_refused(tmp_path):
+    models.save(TfidfClassifier(min_df=1).fit(TEXTS, EVIDENCE), tmp_path / "model")
+    weights = tmp_path / "model" / "tfidf.safetensors"
+    saved = load_file(weights)
+    save_file({**saved, "coef_": saved["coef_"][:, 1:].copy()}, weights)
+    with pytest.raises(ClaimkindError, match=r"does not load \(\d+ weights for \d+ n-grams\), .*again"):
+        TfidfClassifier.load(tmp_path / "model")
+    (tmp_path / "model" / "ngrams.json").unlink()
+    with pytest.raises(ClaimkindError, match=r"does not load \(.*ngrams\.json.*train again"):
+        TfidfClassifier.load(tmp_path / "model")
 
 
 def test_quotation_marks_are_features():
