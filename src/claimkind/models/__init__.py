@@ -12,7 +12,7 @@ from typing import Any
 from claimkind import __version__
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
-from claimkind.manifest import read_manifest, write_manifest
+from claimkind.manifest import MANIFEST, read_manifest, write_manifest
 from claimkind.models.base import Classifier, Predictor
 from claimkind.models.calibration import CalibratedClassifier, check_numbers
 
@@ -40,6 +40,9 @@ def save(classifier: Predictor, folder: Path) -> None:
     if isinstance(classifier, CalibratedClassifier):
         description |= {"temperature": classifier.temperature, "abstain_below": classifier.abstain_below}
     write_manifest(folder, description)
+    # safetensors lets only its owner read what it writes; a colleague's store must be readable as far as umask says.
+    for path in folder.iterdir():
+        path.chmod((folder / MANIFEST).stat().st_mode)
 
 
 def load(folder: str | Path) -> Predictor:

@@ -1,6 +1,7 @@
 """What every model family must keep to."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -88,6 +89,14 @@ class TestContract:
         loaded = models.load(tmp_path / "model")
         assert type(loaded) is type(fitted)
         np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+    def test_every_file_of_a_saved_model_is_readable_as_umask_says(self, fitted, tmp_path):
+        before = os.umask(0o022)
+        try:
+            models.save(fitted, tmp_path / "model")
+        finally:
+            os.umask(before)
+        assert {path.name for path in (tmp_path / "model").iterdir() if path.stat().st_mode & 0o777 != 0o644} == set()
 
     def test_features_are_a_row_a_text_and_tell_the_classes(self, fitted):
         features = fitted.features(TEXTS)
