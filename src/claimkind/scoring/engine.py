@@ -21,7 +21,7 @@ from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.base import Predictor
 from claimkind.scoring.journal import Journal, digest_of
-from claimkind.scoring.labelling import OUTPUT_COLUMNS, hold, label_held, label_with_windows, load
+from claimkind.scoring.labelling import OUTPUT_COLUMNS, beside, hold, label_held, label_with_windows, load
 from claimkind.scoring.readers import (
     TEXT_ENDINGS,
     Chunk,
@@ -142,14 +142,15 @@ def _chunks(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
 
 def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
     """Read the rows to be labelled, with `text` and what the output says beside the label."""
-    root = Path(config.input) if Path(config.input).is_dir() else Path(config.input).parent
+    folder = Path(config.input).is_dir()
+    root = Path(config.input) if folder else Path(config.input).parent
     columns = Columns(config.text_column, config.id_column)
     for path in files:
         name = path.relative_to(root).as_posix()
         if kind_of(path) in TEXT_ENDINGS and _is_split(path, config):
             chunks: Iterable[Chunk] = (read_documents(path, name),)
         else:
-            chunks = read_rows(path, name, columns, config.chunk_size)
+            chunks = read_rows(path, name, columns, config.chunk_size, among_others=folder)
         for chunk in chunks:
             yield Chunk(split_documents(chunk.rows), chunk.rejected) if _is_split(path, config) else chunk
 
@@ -244,5 +245,5 @@ def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]
 
 def _beside(rows: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
     """Rows with their labels; a column of the input with a name that we write ourselves becomes `input_<name>`."""
-    taken = {name: f"input_{name}" for name in rows.columns if name in _ADDED_COLUMNS}
-    return pd.concat([rows.rename(columns=taken).reset_index(drop=True), labelled], axis=1)
+    renamed = rows.rename(columns=beside(rows.columns, _ADDED_COLUMNS)).reset_index(drop=True)
+    return pd.concat([renamed, labelled], axis=1)

@@ -1,6 +1,6 @@
 """Labelling texts with a classifier: all that a worker process, a server or Spark needs, and quick to import."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,24 @@ from claimkind.models.base import Predictor
 
 OUTPUT_COLUMNS = ("label", "confidence", *PROBABILITY_COLUMNS)
 _held: dict[str, Predictor] = {}
+
+
+def beside(columns: Iterable[str], ours: Sequence[str]) -> dict[str, str]:
+    """New names for the columns of an input, so that none is lost: `input_<name>` where we write one of that name.
+
+    Names are compared without regard to case, as Spark does.
+    """
+    columns = list(columns)
+    taken = {name.lower() for name in (*ours, *columns)}
+    renamed = {}
+    for name in columns:
+        new = name
+        if name.lower() in {own.lower() for own in ours}:
+            while new.lower() in taken:
+                new = f"input_{new}"
+            taken.add(new.lower())
+        renamed[name] = new
+    return renamed
 
 
 def hold(classifier: Predictor) -> None:

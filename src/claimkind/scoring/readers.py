@@ -23,8 +23,8 @@ _PACKED = ".gz"
 LONGEST = 1_000_000
 _LONGEST_FRONT_MATTER = 200
 _READ = 2 * LONGEST  # more than a row that is not too long can hold
-# How Python marks bytes that are no UTF-8, and what nobody writes in a text.
-_UNDECODED = {chr(code) for code in range(0xDC80, 0xDD00)}
+# Surrogates: how Python marks bytes that are no UTF-8, or half of a character that JSON escapes in two.
+_UNDECODED = {chr(code) for code in range(0xD800, 0xE000)}
 
 
 class Rejected(NamedTuple):
@@ -88,20 +88,25 @@ def read_documents(path: Path, name: str) -> Chunk:
         text = split_front_matter(data.decode("utf-8-sig"))[0]
     except UnicodeDecodeError:
         return _chunk([], [Rejected(name, 0, "no valid UTF-8")])
-    problem = _problem(text)
-    return _chunk([], [Rejected(name, 0, problem)]) if problem else _chunk([{"id": name, "text": text}], [])
+    row = {"id": name, "text": text}
+    problem = _problem(row, "text")
+    return _chunk([], [Rejected(name, 0, problem)]) if problem else _chunk([row], [])
 
 
-def read_rows(path: Path, name: str, columns: Columns, size: int) -> Iterator[Chunk]:
+def read_rows(path: Path, name: str, columns: Columns, size: int, *, among_others: bool = False) -> Iterator[Chunk]:
     """Read a table, or the lines of a text file, in chunks of `size` rows of the input.
+
+    A row without an id of its own is known by its number; by the file's name too, if that is one `among_others`.
 
     Raises:
         ClaimkindError: the file is no such table, or has no such column.
     """
     first = 0
+    of_lines = kind_of(path) in TEXT_ENDINGS
+    prefix = f"{name}:" if among_others or of_lines else ""
     try:
         for batch in _BATCHES[kind_of(path)](path, columns, size):
-            yield _checked(batch, name, columns, first, numbered=kind_of(path) not in TEXT_ENDINGS)
+            yield _checked(batch, name, columns, first, prefix, own_ids=not of_lines)
             first += len(batch)
     except (ValueError, OSError, EOFError, csv.Error) as error:  # of pyarrow and gzip too, for damaged files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -192,7 +197,7 @@ def _json_row(line: bytes, columns: Columns) -> Row:
         row = json.loads(line)
     except UnicodeDecodeError:
         return "no valid UTF-8"
-    except ValueError:
+    except (ValueError, RecursionError):
         return "no JSON"
     if not isinstance(row, dict) or columns.text not in row:
         return f"no JSON object with {columns.text!r}"
@@ -242,31 +247,39 @@ def _check_columns(found: Iterable[str], columns: Columns, path: Path) -> None:
         )
 
 
-def _checked(batch: list[Row], name: str, columns: Columns, first: int, *, numbered: bool) -> Chunk:
+def _checked(batch: list[Row], name: str, columns: Columns, first: int, prefix: str, *, own_ids: bool) -> Chunk:
     rows, rejected = [], []
     for number, row in enumerate(batch, start=first):
-        problem = row if isinstance(row, str) else _problem(row.get(columns.text))
+        problem = row if isinstance(row, str) else _problem(row, columns.text)
         if isinstance(row, str) or problem:
             rejected.append(Rejected(name, number, str(problem)))
             continue
         own = row.pop(columns.id, None)
         text = str(row.pop(columns.text))
-        key = str(number if own is None else own) if numbered else f"{name}:{own}"
+        key = str(own) if own is not None and own_ids else f"{prefix}{number if own is None else own}"
         rows.append({"id": key, "text": text, **row})
     return _chunk(rows, rejected)
 
 
-def _problem(text: Any) -> str | None:
-    """Why a text cannot be scored."""
+def _problem(row: dict[str, Any], text_column: str) -> str | None:
+    """Why a row cannot be scored, or not be written again."""
+    text = row.get(text_column)
     if text is None or text != text or not str(text).strip():  # nothing, not a number, or blank
         return "no text"
-    text = str(text)
-    if len(text) > LONGEST:
+    if len(str(text)) > LONGEST:
         return f"longer than {LONGEST:,} characters"
-    if not text.isascii() and not _UNDECODED.isdisjoint(text):
-        return "no valid UTF-8"
-    return None
+    return "no valid UTF-8" if any(map(_undecoded, row.values())) else None
+
+
+def _undecoded(value: Any) -> bool:
+    """Whether there is text in it that no file can hold."""
+    if isinstance(value, str):
+        return not value.isascii() and not _UNDECODED.isdisjoint(value)
+    if isinstance(value, dict):
+        return any(map(_undecoded, (*value, *value.values())))
+    return isinstance(value, list) and any(map(_undecoded, value))
 
 
 def _chunk(rows: list[dict[str, Any]], rejected: list[Rejected]) -> Chunk:
-    return Chunk(pd.DataFrame(rows, columns=None if rows else ["id", "text"]), rejected)
+    # As objects: pandas would make fractions of whole numbers in a column with a gap.
+    return Chunk(pd.DataFrame(rows, columns=None if rows else ["id", "text"], dtype=object), rejected)

@@ -1,8 +1,10 @@
 """Writing scored rows as parquet, CSV or JSON lines, by the file's ending: part by part, then as one file."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -41,19 +43,52 @@ def write_part(rows: pd.DataFrame, path: Path) -> None:
     """Write rows to a file of their own, in the format of its ending."""
     with whole_or_not_at_all(path) as draft:
         if path.suffix == ".parquet":
-            pq.write_table(_table(rows), draft, compression="zstd")
+            pq.write_table(pa.table({name: _arrow(rows[name]) for name in rows}), draft, compression="zstd")
         elif path.suffix == ".csv":
-            rows.to_csv(draft, index=False)
+            rows.apply(_without_nesting).to_csv(draft, index=False)
         else:
-            rows.to_json(draft, orient="records", lines=True, force_ascii=False)
+            draft.write_text(_json_lines(rows), encoding="utf-8")
 
 
-def _table(rows: pd.DataFrame) -> pa.Table:
+def _json_lines(rows: pd.DataFrame) -> str:
     try:
-        return pa.Table.from_pandas(rows, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # JSON lines may hold numbers here and words there
-        mixed = [column for column in rows if rows[column].dtype == object]
-        return pa.Table.from_pandas(rows.astype(dict.fromkeys(mixed, str)), preserve_index=False)
+        lines: str = rows.to_json(
+            orient="records", lines=True, force_ascii=False, double_precision=15, date_format="iso", date_unit="us"
+        )
+        return lines
+    except OverflowError:  # whole numbers of more than 64 bits
+        records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+        return "".join(json.dumps(record, ensure_ascii=False, default=str) + "\n" for record in records)
+
+
+def _arrow(values: pd.Series) -> pa.Array | pa.ChunkedArray:
+    try:
+        array = pa.Array.from_pandas(values)
+        return _as_text(values) if _holds_no_field(array.type) else array
+    except (pa.ArrowException, OverflowError):  # JSON lines may hold numbers here and words there
+        return _as_text(values)
+
+
+def _holds_no_field(kind: pa.DataType) -> bool:
+    """Whether a type is, or holds, a JSON object without a field, which parquet cannot."""
+    inner = [kind.field(number).type for number in range(kind.num_fields)]
+    return (pa.types.is_struct(kind) and not inner) or any(map(_holds_no_field, inner))
+
+
+def _as_text(values: Iterable[Any]) -> pa.Array:
+    return pa.array([_text_of(value) for value in values], pa.large_string())
+
+
+def _text_of(value: Any) -> str | None:
+    """A value of any kind as text: lists and objects as JSON."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return None if value is None or value != value else str(value)
+
+
+def _without_nesting(values: pd.Series) -> pd.Series:
+    nested = values.dtype == object and any(isinstance(value, dict | list) for value in values)
+    return values.map(_text_of) if nested else values
 
 
 def read_part(path: Path) -> pd.DataFrame:
@@ -94,7 +129,7 @@ def _schema_of(parts: Sequence[pa.Schema]) -> pa.Schema:
         try:
             merged = pa.unify_schemas([pa.schema([known]), pa.schema([field])], promote_options="permissive")
             fields[field.name] = merged.field(0)
-        except (pa.ArrowTypeError, pa.ArrowInvalid):
+        except pa.ArrowException:
             fields[field.name] = pa.field(field.name, pa.large_string())
     return pa.schema(fields.values())
 
@@ -102,7 +137,13 @@ def _schema_of(parts: Sequence[pa.Schema]) -> pa.Schema:
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     if field.name not in table.column_names:
         return pa.nulls(len(table), field.type)
-    return table[field.name].cast(field.type)
+    values = table[field.name]
+    try:
+        return values.cast(field.type)
+    except pa.ArrowException:
+        if pa.types.is_large_string(field.type):
+            return _as_text(values.to_pylist())
+        return values.cast(field.type, safe=False)  # whole numbers beside fractions, too large to be exact
 
 
 def _join_csv(parts: Sequence[Path], path: Path) -> None:

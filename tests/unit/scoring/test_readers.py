@@ -25,13 +25,14 @@ def test_bad_json_lines_are_set_aside(tmp_path):
     lines = [
         b'{"text": "Sun.", "n": 1}', b'{"text": ', b'{"body": "x"}', b'{"text": null}', b'{"text": "  "}', b"[1]",
         b'{"text": "caf\xe9"}', json.dumps({"text": "x" * (LONGEST + 9)}).encode(), b'{"text": "Rain.", "n": 2}',
+        b'{"text": "Half an emoji: \\ud83d"}', b'{"text": "Snow.", "by": ["caf\\udce9"]}', b"[" * 100_000,
     ]  # fmt: skip
     (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
     rows, rejected = read(tmp_path / "in.jsonl", size=2)
     assert rows[["id", "text", "n"]].to_numpy().tolist() == [["0", "Sun.", 1], ["8", "Rain.", 2]]
     assert rejected == {
         1: "no JSON", 2: "no JSON object with 'text'", 3: "no text", 4: "no text", 5: "no JSON object with 'text'",
-        6: "no valid UTF-8", 7: "longer than 1,000,000 bytes",
+        6: "no valid UTF-8", 7: "longer than 1,000,000 bytes", 9: "no valid UTF-8", 10: "no valid UTF-8", 11: "no JSON",
     }  # fmt: skip
 
 
@@ -45,6 +46,13 @@ def test_bad_csv_rows_are_set_aside(tmp_path):
         1: "1 fields, expected 2", 2: "no valid UTF-8", 3: "no text",
         4: "no CSV row: field larger than field limit (1000000)",
     }  # fmt: skip
+
+
+def test_what_is_wrong_beside_the_text_sets_a_row_aside_too(tmp_path):
+    (tmp_path / "in.csv").write_bytes(b"text,author\nSun.,Ren\xe9\nFog.,Eve\n")
+    rows, rejected = read(tmp_path / "in.csv")
+    assert rows["text"].tolist() == ["Fog."]
+    assert rejected == {0: "no valid UTF-8"}
 
 
 def test_bad_parquet_rows_are_set_aside(tmp_path):

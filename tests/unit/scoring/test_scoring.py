@@ -1,7 +1,10 @@
 """Reading, splitting, labelling and writing, with a classifier that is certain of everything."""
 
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from claimkind.config import ScoreConfig
@@ -60,6 +63,59 @@ def test_rows_in_rows_out_in_any_format(end_in, end_out, tmp_path, monkeypatch):
     assert scored["input_label"].tolist() == ["x", "y"]
     assert scored["confidence"].tolist() == [0.8, 0.9]
     assert scored[["p_factual", "p_speculative", "p_opinion"]].sum(axis=1).tolist() == pytest.approx([1, 1])
+
+
+ODD = [
+    {"text": "One.", "number": 1234567890123456789, "much": 2**70, "empty": {}, "mixed": ["a"], "flag": True},
+    {"text": "Two.", "number": None, "much": 1, "empty": {}, "mixed": "b"},
+    {"text": "Three.", "number": 2, "much": None, "empty": {"x": 1}, "mixed": None, "share": 0.123456789012345},
+]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3])
+@pytest.mark.parametrize("ending", READ)
+def test_other_columns_come_out_as_they_went_in(ending, chunk_size, tmp_path, monkeypatch):
+    source, output = tmp_path / "in.jsonl", tmp_path / f"out{ending}"
+    source.write_text("".join(json.dumps(row) + "\n" for row in ODD))
+    use_model(monkeypatch, tmp_path / "model")
+    engine.run(ScoreConfig(input=str(source), output=str(output), chunk_size=chunk_size))
+    if ending == ".jsonl":
+        rows = [json.loads(line) for line in output.read_text().splitlines()]
+        assert [{name: row.get(name) for name in ODD[0]} for row in rows] == [
+            {name: row.get(name) for name in ODD[0]} for row in ODD
+        ]
+        assert rows[2]["share"] == 0.123456789012345
+        return
+    table = pd.read_csv(output, dtype=str).to_dict("list") if ending == ".csv" else pq.read_table(output).to_pydict()
+    number, much, mixed = ([str(value) for value in table[name]] for name in ("number", "much", "mixed"))
+    assert (number[0], number[2]) == ("1234567890123456789", "2"), "a number was rounded or became a fraction"
+    assert much[:2] == [str(2**70), "1"]
+    assert mixed[:2] == ['["a"]', "b"]
+
+
+def test_a_column_of_times_stays_one(tmp_path, monkeypatch):
+    when = pd.Timestamp("2026-01-02 03:04:05.678901")
+    pd.DataFrame({"text": ["One.", "Two."], "when": [when, None]}).to_parquet(tmp_path / "in.parquet")
+    scored = score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert scored["when"][0] == when and scored["when"].isna().tolist() == [False, True]
+    again = score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    assert pd.Timestamp(again["when"][0]) == when
+
+
+def test_an_output_can_be_scored_again(tmp_path, monkeypatch):
+    ROWS.to_csv(tmp_path / "in.csv", index=False)
+    score(monkeypatch, tmp_path / "in.csv", tmp_path / "once.parquet")
+    twice = score(monkeypatch, tmp_path / "once.parquet", tmp_path / "twice.parquet")
+    assert twice["input_label"].tolist() == ["x", "y"]
+    assert twice["input_input_label"].tolist() == twice["label"].tolist() == ["speculative", "factual"]
+
+
+def test_rows_of_several_tables_are_told_apart(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        (tmp_path / "in" / f"{name}.csv").write_text("text\nOne.\nTwo.\n")
+    scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.csv")
+    assert scored["id"].tolist() == ["a.csv:0", "a.csv:1", "b.csv:0", "b.csv:1"]
 
 
 def test_documents_are_split_and_offsets_point_at_their_text(tmp_path, monkeypatch):
