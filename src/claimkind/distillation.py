@@ -1,12 +1,15 @@
 """Distillation: a small model learns what a larger one says of text that nobody labelled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from claimkind.config import ScoreConfig
+from claimkind.dataset.build import refuse_benchmarks
+from claimkind.dataset.near_duplicates import normalise
 from claimkind.labels import LABELS
 from claimkind.models.base import Predictor
 from claimkind.scoring.engine import read_units
@@ -42,14 +45,22 @@ def lessons_of(teacher: Predictor, texts: Sequence[str], weights: np.ndarray) ->
     )
 
 
-def read_texts(paths: Sequence[str]) -> list[str]:
+def read_texts(paths: Sequence[str], held_out: Iterable[str], refused: Sequence[str]) -> list[str]:
     """The different sentences of files and folders, read as scoring reads them; bad rows are passed over.
 
+    Args:
+        paths: the files and folders.
+        held_out: sentences that a model is measured on, which are left out.
+        refused: files of digests of sentences of benchmarks.
+
     Raises:
-        ClaimkindError: there is no such file, or one is not as it should be.
+        ClaimkindError: there is no such file, one is not as it should be, or one holds a sentence of a benchmark.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for path in paths:
         for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
-            found.update(dict.fromkeys(chunk.rows["text"]))
-    return list(found)
+            found.update(dict.fromkeys(chunk.rows["text"], path))
+    measured = set(map(normalise, held_out))
+    keys = {text: normalise(text) for text in found}
+    refuse_benchmarks(pd.Series(list(keys.values())), pd.Series(list(found.values())), refused)
+    return [text for text in found if keys[text] not in measured]

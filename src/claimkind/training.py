@@ -197,12 +197,7 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
     Raises:
         ClaimkindError: a setting names a source that the rows do not have, or no row is left.
     """
-    for key in ("source_weights", "evidence_sources"):
-        for name in getattr(config, key):
-            if name not in set(rows["source"]):
-                raise ClaimkindError(
-                    f"{key} names {name!r}, which has no training rows here; {nearest(name, rows['source'].unique())}"
-                )
+    _check_weights(rows, config)
     labelled = rows["label"].notna().to_numpy()
     evidence = np.array([config.evidence_weight * config.evidence_sources.get(name, 1.0) for name in rows["source"]])
     weights = np.array([config.source_weights.get(name, 1.0) for name in rows["source"]])
@@ -219,19 +214,36 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
     return weights
 
 
+def _check_weights(rows: pd.DataFrame, config: TrainConfig) -> None:
+    for key in ("source_weights", "evidence_sources"):
+        for name, weight in getattr(config, key).items():
+            if name not in set(rows["source"]):
+                raise ClaimkindError(
+                    f"{key} names {name!r}, which has no training rows here; {nearest(name, rows['source'].unique())}"
+                )
+            if weight < 0:
+                raise ClaimkindError(f"{key} gives {name} a weight below 0: give 0 to leave it out")
+    if config.evidence_weight < 0:
+        raise ClaimkindError(f"evidence_weight={config.evidence_weight} is below 0: give 0 to leave evidence out")
+
+
 def _lessons(dataset: BuiltDataset, weights: np.ndarray, config: TrainConfig) -> Lessons:
     """The training rows that count, and with `distil_from` what its model says of those without a label."""
     train = dataset.splits["train"].select(np.flatnonzero(weights))
     lessons = Lessons(train["text"][:], evidence_of(train), weights[weights > 0])
     if config.distil_from is None:
+        if config.distil_texts:
+            raise ClaimkindError("distil_texts is given, but no distil_from that says what it is: give a saved model")
         return lessons
     labelled = certain_rows(lessons.evidence)
     texts = [text for text, known in zip(lessons.texts, labelled, strict=True) if not known]
-    further = read_texts(config.distil_texts)
-    if not config.evidence_weight or not (texts or further):
+    held_out = [text for split in _EVALUATED for text in dataset.splits[split]["text"]]
+    further = read_texts(config.distil_texts, held_out, config.dataset.refused)
+    if not config.evidence_weight:
+        raise ClaimkindError("distil_from teaches rows that weigh evidence_weight=0: raise it, to 1 say")
+    if not (texts or further):
         raise ClaimkindError(
-            "distil_from has no text to teach with, expected rows without a label: raise evidence_weight, or give "
-            "distil_texts too"
+            "distil_from has no text to teach with, expected rows without a label: give distil_texts with some"
         )
     taught = lessons_of(
         tracking.fetch_model(config.distil_from),

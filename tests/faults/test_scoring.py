@@ -152,7 +152,7 @@ def test_processes_are_as_many_as_asked_or_as_the_work_is_worth_and_give_the_sam
     score(model, source, tmp_path / "little.csv")
     assert started == [], "processes were started for 200 rows"
     monkeypatch.setattr(engine, "_WORTH_A_POOL", 0)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(engine, "_cores", lambda: 2)
     score(model, source, tmp_path / "much.csv")
     score(model, source, tmp_path / "one.csv", processes=1)
     score(model, source, tmp_path / "three.csv", processes=3)

@@ -108,10 +108,16 @@ def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
     assert mlflow.get_run(taught.run_id).data.params["distil_from"] == result.model_uri
 
 
-def test_a_teacher_without_text_to_label_is_one_sentence(in_workspace, seeds, trained):
-    result, _ = trained
-    config = TrainConfig(
-        dataset=dataset_config(seeds), model=FAMILIES["tfidf"], data_dir="data", distil_from=result.model_uri
-    )
-    with pytest.raises(ClaimkindError, match="distil_from has no text to teach with, expected rows without a label"):
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"evidence_weight": 1.0}, "distil_from has no text to teach with, expected rows without a label"),
+        ({}, "distil_from teaches rows that weigh evidence_weight=0: raise it"),
+        ({"distil_from": None, "distil_texts": ["seeds"]}, "distil_texts is given, but no distil_from"),
+    ],
+)
+def test_what_cannot_be_distilled_is_one_sentence(changes, sentence, in_workspace, seeds, trained):
+    settings = {"distil_from": trained[0].model_uri, **changes}
+    config = TrainConfig(dataset=dataset_config(seeds), model=FAMILIES["tfidf"], data_dir="data", **settings)
+    with pytest.raises(ClaimkindError, match=sentence):
         run(config)

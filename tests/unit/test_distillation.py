@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,17 @@ def test_a_student_says_what_its_teacher_says():
 def test_texts_are_read_once_each_and_documents_are_split(tmp_path):
     (tmp_path / "one.txt").write_text("It rains. It rains. Sun.")
     (tmp_path / "two.csv").write_text("text,id\nSun.,1\nFog.,2\n,3\n")
-    assert read_texts([str(tmp_path / "one.txt"), str(tmp_path / "two.csv")]) == ["It rains.", "Sun.", "Fog."]
+    paths = [str(tmp_path / "one.txt"), str(tmp_path / "two.csv")]
+    assert read_texts(paths, [], []) == ["It rains.", "Sun.", "Fog."]
     with pytest.raises(ClaimkindError, match="none does not exist"):
-        read_texts([str(tmp_path / "none")])
+        read_texts([str(tmp_path / "none")], [], [])
+
+
+def test_nothing_that_a_model_is_measured_on_is_a_lesson(tmp_path):
+    (tmp_path / "one.txt").write_text("It rains. Sun.")
+    paths = [str(tmp_path / "one.txt")]
+    assert read_texts(paths, ["it  RAINS."], []) == ["Sun."]
+    digest = hashlib.sha256(b"sun.").hexdigest()[:16]
+    (tmp_path / "subj.txt").write_text(f"{digest}\n")
+    with pytest.raises(ClaimkindError, match=r"1 sentences of the benchmark subj are in the source .*one\.txt"):
+        read_texts(paths, [], [str(tmp_path / "subj.txt")])

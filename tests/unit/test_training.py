@@ -48,5 +48,9 @@ def test_wrong_settings_are_one_sentence():
         weights(source_weights={"new": 1})
     with pytest.raises(ClaimkindError, match=r"evidence_sources names 'nws', which has no training rows here; did you"):
         weights(evidence_sources={"nws": 1})
+    with pytest.raises(ClaimkindError, match="source_weights gives news a weight below 0"):
+        weights(source_weights={"news": -1})
+    with pytest.raises(ClaimkindError, match=r"evidence_weight=-1\.0 is below 0"):
+        weights(evidence_weight=-1.0)
     with pytest.raises(ClaimkindError, match="every training row has the weight 0"):
         weights(max_labels=0)

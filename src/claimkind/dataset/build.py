@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,7 +95,7 @@ def gather(config: DatasetConfig) -> Gathered:
     rows = _usable(read, config.licence)
     _pin(rows, config.always_test)
     keys = pd.Series([normalise(text) for text in rows["text"]])
-    _refuse_benchmarks(rows, keys, config.refused)
+    refuse_benchmarks(keys, rows["source"], config.refused)
     kept = first_of_equals(keys, rows["label"])
     near = near_duplicate_links(keys.tolist(), config.near_duplicate_threshold)
     notes = {
@@ -172,8 +172,17 @@ def _pin(rows: pd.DataFrame, always_test: list[str]) -> None:
     rows["pinned"] |= rows["document"].isin(always_test)
 
 
-def _refuse_benchmarks(rows: pd.DataFrame, keys: pd.Series, refused: list[str]) -> None:
-    """Refuse sentences of benchmarks: a model that has seen them cannot be measured on them."""
+def refuse_benchmarks(keys: pd.Series, origins: pd.Series, refused: Sequence[str]) -> None:
+    """Refuse sentences of benchmarks: a model that has seen them cannot be measured on them.
+
+    Args:
+        keys: normalised text of each sentence.
+        origins: where each is from.
+        refused: files of digests of sentences.
+
+    Raises:
+        ClaimkindError: a sentence is of a benchmark, or a file is not there.
+    """
     digests = pd.Series([hashlib.sha256(key.encode()).hexdigest()[:16] for key in keys]) if refused else keys
     for path in map(Path, refused):
         if not path.is_file():
@@ -182,7 +191,7 @@ def _refuse_benchmarks(rows: pd.DataFrame, keys: pd.Series, refused: list[str]) 
         if found.any():
             raise ClaimkindError(
                 f"{found.sum()} sentences of the benchmark {path.stem} are in the source "
-                f"{rows.loc[found, 'source'].iloc[0]}, and nothing may be trained on it: take them out"
+                f"{origins[found].iloc[0]}, and nothing may be trained on it: take them out"
             )
 
 

@@ -40,7 +40,7 @@ from claimkind.scoring.writers import check_output
 _UNITS = ("auto", "document", "sentence")
 _WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
 _REPORTED = 20_000  # sentences of a report
-_READ_AHEAD = 16  # chunks by which that is judged
+_READ_AHEAD = 1 << 17  # rows by which that is judged
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
 
@@ -201,8 +201,8 @@ def _scored(chunks: Iterator[Chunk], labeller: _Labeller, journal: Journal) -> I
 def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Chunk, pd.DataFrame]]:
     """Label chunk after chunk while the next ones are read and the last ones written.
 
-    A family that computes on one core gets a process for each core; any other gets one thread, since it uses all cores
-    by itself.
+    A family that computes on one core gets a process for each core where that pays, which is not so for one that reads
+    as fast as processes exchange texts; any other gets one thread, since it uses all cores by itself.
     """
     first = next(chunks, None)
     if first is None:
@@ -211,7 +211,7 @@ def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Ch
     labelled = label_with_windows(labeller.classifier, first.rows["text"].tolist())
     seconds = (time.perf_counter() - start) / max(1, len(first.rows))
     yield first, labelled
-    read = list(itertools.islice(chunks, _READ_AHEAD))
+    read = list(itertools.islice(chunks, max(1, _READ_AHEAD // max(1, len(first.rows)))))
     worth = seconds * sum(len(chunk.rows) for chunk in read) > _WORTH_A_POOL
     with _pool(labeller, worth=worth) as (pool, ahead):
         waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
@@ -225,10 +225,15 @@ def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Ch
             yield done, future.result()
 
 
+def _cores() -> int:
+    """Those that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]:
     """Workers that hold the model, and how many chunks to keep ready for them."""
-    processes = labeller.processes or (os.cpu_count() or 1 if worth else 1)
+    processes = labeller.processes or (_cores() if worth else 1)
     pool: Executor
     if getattr(labeller.classifier, "on_one_core", False) and processes > 1:
         spawn = multiprocessing.get_context("spawn")
