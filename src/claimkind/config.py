@@ -196,13 +196,14 @@ class ScoreSparkConfig:
     """A format that Spark knows; `auto` goes by the ending, and takes parquet where there is none."""
     output_format: str = "auto"
     overwrite: bool = False
+    """Takes away an output that is there before anything is scored."""
     env_manager: str = "local"
     """Where workers run the model: `local`, in the environment that they have; `virtualenv`, `uv` or `conda`, in one
     that MLflow builds there from the model's requirements."""
     master: str | None = None
-    """Such as `yarn` or `spark://host:7077`; null leaves it to spark-submit, to Spark's own settings, or to `cores`."""
+    """Such as `yarn` or `spark://host:7077`; null leaves it to spark-submit, or is this machine."""
     cores: int | None = None
-    """Run on this machine, on so many cores."""
+    """Run on this machine, on so many cores; null takes all where no master is given."""
     spark: dict[str, str] = field(default_factory=dict)
     """Further settings of Spark by name."""
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -31,7 +32,7 @@ def logged(tmp_path_factory):
             uri = tracked.log_model(fitted)
         blurred = [f"{text} Perhaps it may." if number % 3 == 0 else text for number, text in enumerate(texts)]
         rows = pd.DataFrame({"id": range(len(texts)), "text": blurred, "label": kinds, "a.b": "x"})
-        rows.loc[[3, 5], "text"] = [None, "  "]
+        rows.loc[[3, 5], "text"] = [None, " \n\u00a0"]
         rows.to_parquet("rows.parquet", index=False)
         yield folder, uri
 
@@ -47,8 +48,9 @@ def test_spark_gives_the_labels_of_the_local_engine(logged, monkeypatch):
     monkeypatch.chdir(folder)
     counts = spark.run(settings(uri, output="scored.parquet"))
     engine.run(ScoreConfig(input="rows.parquet", output="local.parquet", model_uri=uri))
-    with_spark = pd.read_parquet("scored.parquet").sort_values("id")
-    local = pd.read_parquet("local.parquet").astype({"id": int}).sort_values("id")
+    with_spark = pd.concat(map(pd.read_parquet, sorted(Path("scored.parquet").glob("part-*"))))
+    local = pd.read_parquet("local.parquet").astype({"id": int})
+    assert with_spark["id"].tolist() == list(range(len(SENTENCES))), "rows changed their places"
     assert list(with_spark.columns) == ["id", "text", "input_label", "a.b", *OUTPUT_COLUMNS]
     assert with_spark.loc[with_spark["label"].isna(), "id"].tolist() == [3, 5]
     scored = with_spark[with_spark["label"].notna()]
@@ -78,13 +80,17 @@ def test_the_script_reads_and_writes_other_formats(logged):
         ({"input": "none.parquet"}, r"Spark stopped \(\[PATH_NOT_FOUND\] .*none\.parquet"),
         ({"text_column": "body"}, "the input has no column 'body', expected one of its columns id, text, label, a.b"),
         ({"output": "taken", "overwrite": False}, r"Spark stopped \(\[PATH_ALREADY_EXISTS\] .*taken already exists"),
-        ({"model_uri": "models:/nobody@champion"}, "model_uri=models:/nobody@champion names no logged model in sqlite"),
+        ({"model_uri": "models:/nobody@champion"}, "model_uri=models:/nobody@champion .*train"),
+        ({"input_format": "prquet"}, r"Spark stopped \(.*prquet"),
+        ({"env_manager": "uv"}, r"env_manager=uv ready .*env_manager=local"),
+        ({"cores": None, "master": "nowhere"}, r"Spark does not start \(.*nowhere"),
     ],
 )
 def test_what_spark_cannot_do_is_one_sentence(logged, changes, sentence, monkeypatch):
     folder, uri = logged
     monkeypatch.chdir(folder)
     (folder / "taken").mkdir(exist_ok=True)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without tools that make environments
     with pytest.raises(ClaimkindError, match=sentence):
         spark.run(settings(**{"uri": uri, **changes}))
     shutil.rmtree(folder / "taken")

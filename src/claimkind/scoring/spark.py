@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.utils.process import ShellCommandException
 
 from claimkind import tracking
 from claimkind.config import ScoreSparkConfig
 from claimkind.errors import ClaimkindError
-from claimkind.scoring.labelling import OUTPUT_COLUMNS
+from claimkind.scoring.labelling import OUTPUT_COLUMNS, beside
 from claimkind.scoring.summary import counts_in_words
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {"csv": {"header": True, "escape": '"', "m
 _ON_THIS_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false",
 }  # fmt: skip
+_SEEN = r"(?U)\S"  # a character that is no blank of any alphabet
+_PLACE = "_place"
+_GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit started us
 _ENVIRONMENTS = ("local", "virtualenv", "uv", "conda")
 
 
@@ -35,7 +39,8 @@ def run(config: ScoreSparkConfig) -> dict[str, int]:
     """Score a table with Spark; see `configs/score_spark.yaml`.
 
     Each worker process loads the model once. A row without text keeps its place and gets no label; a column that has a
-    name which we write ourselves becomes `input_<name>`. Spark commits its output as a whole or not at all.
+    name which we write ourselves becomes `input_<name>`. Spark commits its output as a whole or not at all, but with
+    `overwrite` takes away the old one first.
 
     Returns:
         The number of rows by label; those without are under the empty string.
@@ -46,6 +51,7 @@ def run(config: ScoreSparkConfig) -> dict[str, int]:
     if config.env_manager not in _ENVIRONMENTS:
         raise ClaimkindError(f"env_manager={config.env_manager} is unknown, expected one of {', '.join(_ENVIRONMENTS)}")
     try:
+        from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
     except ModuleNotFoundError:
         raise ClaimkindError(
@@ -59,7 +65,7 @@ def run(config: ScoreSparkConfig) -> dict[str, int]:
         label = _model_udf(session, config)
         _write(_labelled(rows, label, config.text_column), config)
         counts = _counts(session, config)
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:  # of Java's, PySpark knows only some by a class of its own
         raise ClaimkindError(f"Spark stopped ({_reason(error)}): check input, output and the settings") from None
     finally:
         session.stop()
@@ -75,6 +81,7 @@ def _silence() -> None:
 
 
 def _session(config: ScoreSparkConfig) -> "SparkSession":
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -82,6 +89,8 @@ def _session(config: ScoreSparkConfig) -> "SparkSession":
     for name, value in config.spark.items():
         builder = builder.config(name, value)
     master = f"local[{config.cores}]" if config.cores else config.master
+    if master is None and _GATEWAY not in os.environ:
+        master = config.spark.get("spark.master", "local[*]")  # what Spark would take, but with the settings below
     if master:
         builder = builder.master(master)
     if master and master.startswith("local"):
@@ -90,7 +99,7 @@ def _session(config: ScoreSparkConfig) -> "SparkSession":
             builder = builder.config(name, config.spark.get(name, value))
     try:
         session: SparkSession = builder.getOrCreate()
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
         raise ClaimkindError(
             f"Spark does not start ({_reason(error)}), expected Java 17 or newer: install it, or set JAVA_HOME"
         ) from None
@@ -99,9 +108,10 @@ def _session(config: ScoreSparkConfig) -> "SparkSession":
 
 
 def _reason(error: Exception) -> str:
-    """The line that says what is wrong: of a worker's traceback the last, of any other error the first."""
-    raised = re.search(r"^\w+(Error|Exception): .+$", str(error), re.MULTILINE)
-    return (raised[0] if raised else str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    """The line that says what is wrong: the last before Java's stack that names an exception, or the first."""
+    told = str(error).partition("\n\tat ")[0]
+    named = re.findall(r"^(?:: )?(?:[\w$]+\.)*([\w$]+(?:Error|Exception): .+)$", told, re.MULTILINE)
+    return str(named[-1] if named else (told.splitlines() or [type(error).__name__])[0]).rstrip(".")
 
 
 def _format_of(path: str, wanted: str) -> str:
@@ -113,19 +123,24 @@ def _read(session: "SparkSession", path: str, form: str) -> "DataFrame":
 
 
 def _spread(session: "SparkSession", rows: "DataFrame") -> "DataFrame":
-    """Rows for every core: Spark would read a file of a few megabytes on one."""
+    """Rows for every core, in their order: Spark would read a file of a few megabytes on one."""
+    from pyspark.sql import functions
+
     cores = session.sparkContext.defaultParallelism
-    return rows if rows.rdd.getNumPartitions() >= cores else rows.repartition(cores)
+    if rows.rdd.getNumPartitions() >= cores:
+        return rows
+    numbered = rows.withColumn(_PLACE, functions.monotonically_increasing_id())
+    return numbered.repartitionByRange(cores, _PLACE).sortWithinPartitions(_PLACE).drop(_PLACE)
 
 
 def _model_udf(session: "SparkSession", config: ScoreSparkConfig) -> Any:
-    tracking.prepare_store("claimkind")
+    tracking.fetch_folder(config.model_uri)  # which says what is wrong with it
     try:
         return mlflow.pyfunc.spark_udf(session, config.model_uri, result_type=_RESULT, env_manager=config.env_manager)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, ShellCommandException, OSError) as error:
         raise ClaimkindError(
-            f"model_uri={config.model_uri} names no logged model in {mlflow.get_tracking_uri()} "
-            f"({_reason(error)}): train one with scripts/train.py"
+            f"MLflow cannot make env_manager={config.env_manager} ready for the workers ({_reason(error)}): install "
+            "what it needs, or take env_manager=local"
         ) from None
 
 
@@ -139,8 +154,8 @@ def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
         )
     text = functions.coalesce(functions.col(f"`{text_column}`").cast("string"), functions.lit(""))
     # Spark gives a Python UDF all rows, so those without text are labelled too, and lose the label again.
-    said = functions.when(functions.trim(text) != "", label(functions.struct(text.alias("text"))))
-    names = {name: f"input_{name}" if name in OUTPUT_COLUMNS else name for name in rows.columns}
+    said = functions.when(text.rlike(_SEEN), label(functions.struct(text.alias("text"))))
+    names = beside(rows.columns, OUTPUT_COLUMNS)
     kept = [functions.col(f"`{name}`").alias(renamed) for name, renamed in names.items()]
     return rows.select(*kept, said.alias("_said")).select(
         *[f"`{renamed}`" for renamed in names.values()],
