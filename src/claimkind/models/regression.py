@@ -16,7 +16,7 @@ def fit_regression(
     weights: np.ndarray,
     em_steps: int,
     on_metrics: OnMetrics | None = None,
-) -> LogisticRegression:
+) -> None:
     """Fit on rows whose class is certain, then go on with the others by expectation-maximisation.
 
     Rows whose class is certain give the first model, or if there are none, all rows with all classes as likely. With
@@ -49,7 +49,6 @@ def fit_regression(
                 mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)
                 on_metrics(step, {"em_log_likelihood": float(mean)})
             _fit_shares(regression, features, joint, weights)
-    return regression
 
 
 def _fit_shares(

@@ -2,7 +2,6 @@
 
 import csv
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from claimkind.evaluation.peers import Ours, Peer
 from claimkind.labels import LABELS
 from claimkind.manifest import sha256_file
 from claimkind.models.base import Examples
+from claimkind.scoring.summary import peak_mib
 
 
 class Benchmark(Protocol):
@@ -84,7 +84,7 @@ def _build(size: int, seed: int) -> tuple[int, float, float]:
         dataset = DatasetConfig(name="synthetic", sources={"synthetic": source})
         build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=folder))
         seconds = time.perf_counter() - start
-    return size, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return size, seconds, peak_mib()
 
 
 class QualityBenchmark:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from claimkind import models, tracking
 from claimkind.dataset.build import load_dataset
+from claimkind.errors import ClaimkindError
 from claimkind.evaluation.peers import FastText
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.models.calibration import CalibratedClassifier
@@ -30,6 +31,7 @@ Label = Callable[[list[str]], np.ndarray]
 _LONG_TOKENS = 512
 _BATCH = 32
 _WARM_UP = 64
+_EXPORTED_BY = ("onnx", "onnxscript", "onnxruntime")
 
 
 class ScoringBenchmark:
@@ -69,7 +71,10 @@ class ScoringBenchmark:
         """Sentences a second of each way, how they relate, and how far its labels and probabilities agree with fp32."""
         train = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
         tables = self._measure_transformer(self.model_uri, train) if self.model_uri else []
-        return pd.concat([*tables, *self._measure_fast(train)], ignore_index=True)
+        tables += self._measure_fast(train)
+        if not tables:
+            raise ClaimkindError("nothing to measure, expected a model: give benchmark.model_uri or fast_model_uris")
+        return pd.concat(tables, ignore_index=True)
 
     def _measure_transformer(self, model_uri: str, train: Sequence[str]) -> list[pd.DataFrame]:
         folder = tracking.fetch_folder(model_uri)
@@ -241,14 +246,14 @@ _WAYS = (
     _Way("ours in fp32", _ours_in_fp32, ()),
     _Way("pipeline, batches of 32", _pipeline_of_32, ()),
     _Way("pipeline, one by one", _pipeline_of_1, ()),
-    _Way("ONNX Runtime, int8", _onnx_int8, ("onnx", "onnxscript", "onnxruntime")),
-    _Way("OpenVINO", _openvino, ("onnx", "onnxscript", "openvino")),
+    _Way("ONNX Runtime, int8", _onnx_int8, _EXPORTED_BY),
+    _Way("OpenVINO", _openvino, (*_EXPORTED_BY, "openvino")),
 )
 
 
 def _export(folder: Path, scratch: Path) -> None:
     """The model in ONNX, in fp32 and quantised to int8, where the tools are installed."""
-    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")):
+    if not all(importlib.util.find_spec(name) for name in _EXPORTED_BY):
         return
     import onnx
     import torch
