@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from claimkind import models
-from claimkind.evaluation.benchmarks import BuildBenchmark, QualityBenchmark, scoring
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation.benchmarks import BuildBenchmark, QualityBenchmark
 from claimkind.evaluation.benchmarks.scale import ScaleBenchmark
 from claimkind.evaluation.benchmarks.scoring import ScoringBenchmark, _with_long
 from claimkind.evaluation.peers import PlainTrainer
@@ -54,20 +55,26 @@ def saved(tmp_path, tiny_encoder):
 
 
 @pytest.mark.slow
-def test_the_scoring_benchmark_measures_each_way_on_the_same_sentences(
-    saved, in_workspace, capsys, monkeypatch
-) -> None:
-    monkeypatch.setattr(scoring, "_WAYS", scoring._WAYS[:3])  # each takes a process and its imports
+def test_the_scoring_benchmark_measures_each_way_on_the_same_sentences(saved, in_workspace, capsys) -> None:
     data = str(in_workspace / "data")
     fast = [str(saved / "hashing")]
-    table = ScoringBenchmark("tiny", data, str(saved / "transformer"), fast, 40, 60, long_share=0.1, rounds=1).measure()
+    ways = ["ours", "fp32", "bf16", "pipeline_32"]
+    table = ScoringBenchmark(
+        "tiny", data, str(saved / "transformer"), fast, ways, 40, 60, long_share=0.1, rounds=1
+    ).measure()
     ordinary = table[table["texts"] == "ordinary"].set_index("way")
     assert ordinary.loc["ours", "labels as ours in fp32"] == 1
     assert (ordinary["labels as ours in fp32"] > 0.9).all(), "another way labels otherwise"
+    assert 0 < ordinary.loc["ours in bf16", "largest difference"] < 0.05, "bf16 rounds either not at all or too much"
     assert set(table["texts"]) == {"ordinary", "10% long", "distinct"}
     assert (table["per second"] > 0).all()
     assert {"hashing, scripts/score.py", "hashing, predict_proba on a list"} <= set(table["way"])
     assert "GFLOP/s at best" in capsys.readouterr().out
+
+
+def test_an_unknown_way_to_score_is_told() -> None:
+    with pytest.raises(ClaimkindError, match=r"benchmark\.ways names 'onnx'.*onnx_int8"):
+        ScoringBenchmark("tiny", "data", None, [], ways=["ours", "onnx"])
 
 
 @pytest.mark.slow

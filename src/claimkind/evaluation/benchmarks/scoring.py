@@ -1,6 +1,7 @@
 """How fast scoring is beside what a user would write by hand, and beside what the machine can compute."""
 
 import contextlib
+import functools
 import importlib.util
 import json
 import multiprocessing
@@ -17,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from claimkind import models, tracking
+from claimkind.config import nearest
 from claimkind.dataset.build import load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.peers import FastText
@@ -31,6 +33,8 @@ Label = Callable[[list[str]], np.ndarray]
 _LONG_TOKENS = 512
 _BATCH = 32
 _WARM_UP = 64
+_EXACT = "ours in fp32"
+"""The way that the others' labels are compared with."""
 _EXPORTED_BY = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -43,6 +47,7 @@ class ScoringBenchmark:
         data_dir: str,
         model_uri: str | None,
         fast_model_uris: list[str],
+        ways: Sequence[str] = ("ours", "fp32", "pipeline_32"),
         sentences: int = 4000,
         fast_sentences: int = 100_000,
         long_share: float = 0.01,
@@ -56,16 +61,25 @@ class ScoringBenchmark:
             data_dir: where it is.
             model_uri: of a transformer; None leaves out the ways that use it.
             fast_model_uris: of models of other families.
+            ways: to use the transformer, of `ours`, `fp32`, `bf16`, `pipeline_32`, `pipeline_1`, `onnx_int8` and
+                `openvino`, where what they need is installed; the others' speed is related to the first's. `bf16` is
+                ours in bf16 also where the processor only imitates it: slow, but it tells how far its labels agree.
             sentences: for the ways that use the transformer.
             fast_sentences: for the others; sentences are told apart by numbers behind them where there are too few.
-            long_share: share of the sentences that are 512 tokens long in the second part.
+            long_share: share of the sentences that are 512 tokens long in the second part; 0 leaves that part out.
             rounds: how often each way is measured; the median counts.
             seed: of the sentences drawn.
+
+        Raises:
+            ClaimkindError: there is no such way.
         """
+        for way in ways:
+            if way not in _WAYS:
+                raise ClaimkindError(f"benchmark.ways names {way!r}; {nearest(way, _WAYS)}")
         self.dataset, self.data_dir, self.seed = dataset, data_dir, seed
         self.model_uri, self.fast_model_uris = model_uri, fast_model_uris
         self.sentences, self.fast_sentences = sentences, fast_sentences
-        self.long_share, self.rounds = long_share, rounds
+        self.ways, self.long_share, self.rounds = ways, long_share, rounds
 
     def measure(self) -> pd.DataFrame:
         """Sentences a second of each way, how they relate, and how far its labels and probabilities agree with fp32."""
@@ -80,13 +94,19 @@ class ScoringBenchmark:
         folder = tracking.fetch_folder(model_uri)
         random = np.random.default_rng(self.seed)
         ordinary = [train[row] for row in random.permutation(len(train))[: self.sentences]]
-        with_long = _with_long(ordinary, round(self.long_share * len(ordinary)), random)
+        parts = {"ordinary": ordinary}
+        if self.long_share:
+            parts[f"{self.long_share:.0%} long"] = _with_long(ordinary, round(self.long_share * len(ordinary)), random)
         with tempfile.TemporaryDirectory() as scratch:
-            _export(folder, Path(scratch))
-            ways = [way for way in _WAYS if all(importlib.util.find_spec(name) for name in way.needs)]
+            asked = [_WAYS[way] for way in self.ways]
+            ways = [way for way in asked if all(importlib.util.find_spec(name) for name in way.needs)]
+            if not ways:
+                raise ClaimkindError(f"nothing installed for {', '.join(self.ways)}: pip install -e '.[bench]'")
+            if any("onnx" in way.needs for way in ways):
+                _export(folder, Path(scratch))
             tables = [
                 _measure(ways, folder, Path(scratch), texts, self.rounds).assign(texts=name)
-                for name, texts in (("ordinary", ordinary), (f"{self.long_share:.0%} long", with_long))
+                for name, texts in parts.items()
             ]
         print(_ceilings(folder, tables[0], ordinary).to_string(index=False))  # noqa: T201
         return tables
@@ -133,7 +153,7 @@ def _measure(ways: Sequence[_Way], folder: Path, scratch: Path, texts: list[str]
             # Not a Pool, whose processes may not start any of their own.
             with ProcessPoolExecutor(1, context) as pool:
                 took[way.name].append(pool.submit(_take, way, folder, scratch, texts).result())
-    exact = next((took[way.name][0].probabilities for way in ways if way.prepare is _ours_in_fp32), None)
+    exact = took[_EXACT][0].probabilities if _EXACT in took else None
     rows = []
     base = statistics.median(one.seconds for one in took[ways[0].name])
     for name, several in took.items():
@@ -143,7 +163,7 @@ def _measure(ways: Sequence[_Way], folder: Path, scratch: Path, texts: list[str]
         row["slowest round"] = round(len(texts) / max(one.seconds for one in several), 1)
         if exact is not None:
             row["labels as ours in fp32"] = round(float((found.argmax(axis=1) == exact.argmax(axis=1)).mean()), 5)
-        if exact is not None and name == ways[0].name:  # the others' probabilities are not calibrated
+        if exact is not None and name.startswith("ours"):  # the others' probabilities are not calibrated
             row["largest difference"] = round(float(np.abs(found - exact).max()), 4)
         rows.append(row)
     return pd.DataFrame(rows)
@@ -176,14 +196,14 @@ def _labels_of(classifier: models.Predictor) -> Label:
     return lambda texts: label_with_windows(classifier, texts)[list(PROBABILITY_COLUMNS)].to_numpy()
 
 
-def _ours_in_fp32(folder: Path, _: Path) -> Label:
+def _ours_in(precision: str, folder: Path, _: Path) -> Label:
     classifier = models.load(folder)
     inner: Any = classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
-    inner.precision = "fp32"
+    inner.precision = precision
     return _labels_of(classifier)
 
 
-def _pipeline(batch_size: int, folder: Path) -> Label:
+def _pipeline(batch_size: int, folder: Path, _: Path) -> Label:
     import torch
     from transformers import pipeline
 
@@ -197,14 +217,6 @@ def _pipeline(batch_size: int, folder: Path) -> Label:
         return np.array([[row[name] for name in LABELS] for row in by_label])
 
     return probabilities
-
-
-def _pipeline_of_32(folder: Path, _: Path) -> Label:
-    return _pipeline(_BATCH, folder)
-
-
-def _pipeline_of_1(folder: Path, _: Path) -> Label:
-    return _pipeline(1, folder)
 
 
 def _in_batches(folder: Path, run: Callable[[dict[str, np.ndarray]], np.ndarray]) -> Label:
@@ -241,20 +253,19 @@ def _openvino(folder: Path, scratch: Path) -> Label:
     return _in_batches(folder, lambda batch: compiled([batch["input_ids"], batch["attention_mask"]])[0])
 
 
-_WAYS = (
-    _Way("ours", _ours, ()),
-    _Way("ours in fp32", _ours_in_fp32, ()),
-    _Way("pipeline, batches of 32", _pipeline_of_32, ()),
-    _Way("pipeline, one by one", _pipeline_of_1, ()),
-    _Way("ONNX Runtime, int8", _onnx_int8, _EXPORTED_BY),
-    _Way("OpenVINO", _openvino, (*_EXPORTED_BY, "openvino")),
-)
+_WAYS = {
+    "ours": _Way("ours", _ours, ()),
+    "fp32": _Way(_EXACT, functools.partial(_ours_in, "fp32"), ()),
+    "bf16": _Way("ours in bf16", functools.partial(_ours_in, "bf16"), ()),
+    "pipeline_32": _Way("pipeline, batches of 32", functools.partial(_pipeline, _BATCH), ()),
+    "pipeline_1": _Way("pipeline, one by one", functools.partial(_pipeline, 1), ()),
+    "onnx_int8": _Way("ONNX Runtime, int8", _onnx_int8, _EXPORTED_BY),
+    "openvino": _Way("OpenVINO", _openvino, (*_EXPORTED_BY, "openvino")),
+}
 
 
 def _export(folder: Path, scratch: Path) -> None:
-    """The model in ONNX, in fp32 and quantised to int8, where the tools are installed."""
-    if not all(importlib.util.find_spec(name) for name in _EXPORTED_BY):
-        return
+    """The model in ONNX, in fp32 and quantised to int8."""
     import onnx
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
