@@ -45,8 +45,7 @@ _EXAMPLE = pd.DataFrame({"text": ["The vote is on Tuesday.", "The move may widen
 REFERENCE = "reference.json"
 # What a server or a Spark worker needs to run a saved model of any family.
 _REQUIREMENTS = (
-    "accelerate", "datasets", "hydra-core", "mlflow", "numpy", "pandas", "safetensors", "scikit-learn", "sentencex",
-    "torch", "transformers",
+    "accelerate", "datasets", "mlflow", "numpy", "pandas", "safetensors", "scikit-learn", "torch", "transformers",
 )  # fmt: skip
 
 
