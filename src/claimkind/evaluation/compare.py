@@ -11,11 +11,13 @@ from claimkind import tracking
 from claimkind.config import CompareConfig
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import plots
-from claimkind.evaluation.metrics import Estimate
+from claimkind.evaluation.metrics import Estimate, confusion_matrix, scores_of
 from claimkind.evaluation.significance import Difference, Sentences, compare_all, spread
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices
 
 _SEED_PARAMS = {"params.seed", "params.model.seed"}
+_SETTINGS_SHOWN = 3
+_VERDICTS = 30  # more would not be read, nor fit on the page of an MLflow run
 
 
 class Configuration(NamedTuple):
@@ -37,9 +39,10 @@ class Comparison(NamedTuple):
 def run(config: CompareConfig) -> Comparison:
     """Compare runs by what they predicted; see `configs/compare.yaml`.
 
-    The table, the picture and the verdicts become an MLflow run that links the runs. With `promote`, the alias moves to
-    the configuration that is best on validation (the test split must not choose, or its figures would flatter the
-    chosen one), unless the model that has the alias now is as good as that.
+    Trainings are compared, the newest of each configuration and seed; runs of `scripts/evaluate.py` too where they are
+    named. The table, the picture and the verdicts become an MLflow run that links the runs. With `promote`, the alias
+    moves to the configuration that is best on validation (the test split must not choose, or its figures would flatter
+    the chosen one), unless the model that has the alias now is as good as that.
 
     Raises:
         ClaimkindError: there are no such runs, or they were not measured on the same data.
@@ -49,65 +52,99 @@ def run(config: CompareConfig) -> Comparison:
     sentences, predicted = _predictions(configurations, "test")
     estimates = spread(predicted, sentences, samples=config.bootstrap_samples)
     differences = compare_all(predicted, sentences, samples=config.bootstrap_samples)
-    table = _table(configurations, estimates)
+    table = _table(configurations, sentences, predicted, estimates)
     title = (
         f"dataset {runs['tags.dataset'].iloc[0]}, fingerprint {runs['tags.dataset_fingerprint'].iloc[0]}, test split"
     )
     print(f"{title}\n{table.to_string(index=False)}")  # noqa: T201
-    for difference in differences:
-        print(difference.verdict())  # noqa: T201
-    _log(config, configurations, Comparison(table, differences), estimates, title)
+    said = _worth_saying(differences, configurations[0].name)
+    print("\n".join(said))  # noqa: T201
+    _log(config, configurations, Comparison(table, differences), estimates, title, said)
     if config.promote:
-        _promote(configurations[0], config)
+        _promote(configurations[0], len(runs), config)
     return Comparison(table, differences)
 
 
 def _select(config: CompareConfig) -> pd.DataFrame:
-    """The runs that were named, else the newest of each name on the newest build of the dataset."""
+    """The runs that were named, else the trainings on the newest build; the newest of each configuration and seed."""
     runs = tracking.find_runs(config.experiment_name, f"tags.dataset = '{config.dataset_name}'")
-    if runs.empty:
+    # What scripts/evaluate.py found of a model is no training.
+    trained = runs[runs["tags.kind"].isna()] if "tags.kind" in runs and not config.runs else runs
+    if trained.empty:
         raise ClaimkindError(
             f"experiment {config.experiment_name!r} has no finished run on dataset {config.dataset_name!r}, "
             "expected one at least: train with scripts/train.py"
         )
     if config.runs:
-        return _named(runs, config.runs)
-    newest = runs[runs["tags.dataset_fingerprint"] == runs["tags.dataset_fingerprint"].iloc[0]]
-    return newest.drop_duplicates("tags.mlflow.runName")
+        return _named(trained, config)
+    return _on_newest_build(trained).drop_duplicates(_params(trained))
 
 
-def _named(runs: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    for name in names:
-        if not ((runs["run_id"] == name) | (runs["tags.mlflow.runName"] == name)).any():
+def _named(runs: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
+    """The runs of these ids, and those of these names on the newest build on which there are some."""
+    names = runs["tags.mlflow.runName"]
+    chosen: set[str] = set()
+    for name in config.runs:
+        found = runs[(runs["run_id"] == name) | (names == name)]
+        if found.empty:
             raise ClaimkindError(
-                f"runs names {name!r}, which is no finished run here, expected ids or names out of: "
-                f"{', '.join(runs['tags.mlflow.runName'].unique())}"
+                f"runs names {name!r}, which is no finished run on dataset {config.dataset_name!r} in experiment "
+                f"{config.experiment_name!r}, expected ids or names out of: {', '.join(dict.fromkeys(names))}; give "
+                "dataset_name or experiment_name if it is of another"
             )
-    chosen = runs[runs["run_id"].isin(names) | runs["tags.mlflow.runName"].isin(names)]
-    if chosen["tags.dataset_fingerprint"].nunique() > 1:
-        raise ClaimkindError("the runs were measured on different builds of the dataset, expected one: train them anew")
-    return chosen
+        chosen |= set(_on_newest_build(found)["run_id"])
+    together = runs[runs["run_id"].isin(chosen)]
+    if together["tags.dataset_fingerprint"].nunique() > 1:
+        raise ClaimkindError(
+            "the runs were measured on different builds of the dataset, expected one: train those on the older anew"
+        )
+    distinct = together.drop_duplicates(_params(together))
+    for run_id in together["run_id"][~together["run_id"].isin(distinct["run_id"])]:
+        print(f"run {run_id} has the settings and the seed of a newer one, and is left out")  # noqa: T201
+    return distinct
+
+
+def _on_newest_build(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[runs["tags.dataset_fingerprint"] == runs["tags.dataset_fingerprint"].iloc[0]]
+
+
+def _params(runs: pd.DataFrame) -> list[str]:
+    return sorted(str(column) for column in runs.columns if str(column).startswith("params."))
 
 
 def _configurations(runs: pd.DataFrame) -> list[Configuration]:
     """Runs grouped by everything but the seed, the best on validation first."""
-    params = sorted({str(c) for c in runs.columns if str(c).startswith("params.")} - _SEED_PARAMS)
-    groups = [group for _, group in runs.fillna("").groupby(params, sort=False)] if params else [runs]
+    params = [column for column in _params(runs) if column not in _SEED_PARAMS]
+    filled = runs.fillna(dict.fromkeys(params, ""))
+    groups = [group for _, group in filled.groupby(params, sort=False)] if params else [runs]
     found = [Configuration(name, group) for name, group in zip(_names(groups), groups, strict=True)]
     return sorted(found, key=lambda configuration: -_validation(configuration))
 
 
 def _names(groups: list[pd.DataFrame]) -> list[str]:
-    """The runs' names without the seed at their end, or the id of a run where that does not tell them apart."""
-    names = [re.sub(r"[-_]?(seed)?\d+$", "", str(group["tags.mlflow.runName"].iloc[0])) for group in groups]
+    """The runs' names without the seed at their end, and where these are the same, what else tells them apart."""
+    names = [re.sub(r"[-_]?seed\d+$", "", str(group["tags.mlflow.runName"].iloc[0])) for group in groups]
+    alike = {name: [group for group, own in zip(groups, names, strict=True) if own == name] for name in names}
     return [
-        name if names.count(name) == 1 else f"{name} ({group['run_id'].iloc[0][:8]})"
-        for name, group in zip(names, groups, strict=True)
+        name if len(alike[name]) == 1 else f"{name} ({_told_apart(group, alike[name])})"
+        for group, name in zip(groups, names, strict=True)
     ]
 
 
+def _told_apart(group: pd.DataFrame, others: list[pd.DataFrame]) -> str:
+    """The settings in which configurations differ, or the id of a run where they differ in many."""
+    params = [column for column in _params(group) if column not in _SEED_PARAMS]
+    differing = [column for column in params if len({str(other[column].iloc[0]) for other in others}) > 1]
+    if len(differing) > _SETTINGS_SHOWN:
+        return str(group["run_id"].iloc[0])[:8]
+    return ", ".join(f"{column.removeprefix('params.')}={group[column].iloc[0] or 'unset'}" for column in differing)
+
+
 def _validation(configuration: Configuration) -> float:
-    return float(configuration.runs["metrics.validation_macro_f1"].mean())
+    """Mean macro F1 on validation; less than any where nothing was trained."""
+    if "metrics.validation_macro_f1" not in configuration.runs:
+        return -1.0
+    return float(np.nan_to_num(configuration.runs["metrics.validation_macro_f1"].mean(), nan=-1))
 
 
 def _predictions(configurations: list[Configuration], split: str) -> tuple[Sentences, dict[str, np.ndarray]]:
@@ -130,22 +167,35 @@ def _predictions(configurations: list[Configuration], split: str) -> tuple[Sente
     return Sentences(label_indices(first["label"].tolist()), first["group"].to_numpy()), predicted
 
 
-def _table(configurations: list[Configuration], estimates: Mapping[str, Estimate]) -> pd.DataFrame:
+def _table(
+    configurations: list[Configuration],
+    sentences: Sentences,
+    predicted: Mapping[str, np.ndarray],
+    estimates: Mapping[str, Estimate],
+) -> pd.DataFrame:
     rows = []
-    for name, runs in configurations:
-        test = runs["metrics.test_macro_f1"]
+    for configuration in configurations:
+        name, validation = configuration.name, _validation(configuration)
+        scores = scores_of(np.stack([confusion_matrix(sentences.truth, seed) for seed in predicted[name]]))
         rows.append(
             {
                 "configuration": name,
-                "seeds": len(runs),
-                "validation macro F1": f"{runs['metrics.validation_macro_f1'].mean():.3f}",
+                "seeds": len(predicted[name]),
+                "validation macro F1": f"{validation:.3f}" if validation >= 0 else "",
                 "macro F1": str(estimates[name]),
-                "± seeds": f"{test.std():.3f}" if len(runs) > 1 else "",
-                "accuracy": f"{runs['metrics.test_accuracy'].mean():.3f}",
-                **{f"F1 {label}": f"{runs[f'metrics.test_f1_{label}'].mean():.3f}" for label in LABELS},
+                "± seeds": f"{scores['macro_f1'].std(ddof=1):.3f}" if len(predicted[name]) > 1 else "",
+                "accuracy": f"{scores['accuracy'].mean():.3f}",
+                **{f"F1 {label}": f"{scores[f'f1_{label}'].mean():.3f}" for label in LABELS},
             }
         )
     return pd.DataFrame(rows)
+
+
+def _worth_saying(differences: list[Difference], best: str) -> list[str]:
+    """The verdict on every pair, or where these are many, on the best configuration and each of the others."""
+    if len(differences) <= _VERDICTS:
+        return [difference.verdict() for difference in differences]
+    return [difference.verdict() for difference in differences if best in (difference.first, difference.second)]
 
 
 def _log(
@@ -154,6 +204,7 @@ def _log(
     comparison: Comparison,
     estimates: Mapping[str, Estimate],
     title: str,
+    said: list[str],
 ) -> None:
     """Log the comparison as a run of its own."""
     with tracking.start_run(config.experiment_name, "comparison", {"kind": "comparison"}) as tracked:
@@ -171,12 +222,17 @@ def _log(
             f"- {name}: " + ", ".join(f"[{run_id[:8]}]({tracked.link(run_id)})" for run_id in runs["run_id"])
             for name, runs in configurations
         ]
-        verdicts = [f"- {difference.verdict()}" for difference in comparison.differences]
-        tracked.describe("\n".join([f"**{title}**", "", *links, "", *verdicts]))
+        tracked.describe("\n".join([f"**{title}**", "", *links, "", *(f"- {verdict}" for verdict in said)]))
 
 
-def _promote(best: Configuration, config: CompareConfig) -> None:
-    """Let the alias point at the best configuration's best seed, if it beats the model that has the alias."""
+def _promote(best: Configuration, candidates: int, config: CompareConfig) -> None:
+    """Let the alias point at the best configuration's best seed, if it beats the model that has the alias.
+
+    The best of many runs is good by chance in part, so the comparison with the model that has the alias counts as one
+    of as many as there are candidates.
+    """
+    if _validation(best) < 0:
+        raise ClaimkindError("promote=true finds no training among the runs, expected one at least: name some in runs")
     chosen = best.runs.sort_values("metrics.validation_macro_f1").iloc[-1]
     champion = tracking.run_of_alias(config.registered_name, config.alias)
     if champion is None:
@@ -191,7 +247,7 @@ def _promote(best: Configuration, config: CompareConfig) -> None:
         )
         return
     else:
-        difference = _against(champion, chosen)
+        difference = _against(champion, chosen, candidates, config)
         verdict = f"on validation, {difference.verdict()}"
         if not (difference.separable and difference.macro_f1.value > 0):
             print(f"{verdict}: the alias {config.alias} stays where it is")  # noqa: T201
@@ -200,9 +256,9 @@ def _promote(best: Configuration, config: CompareConfig) -> None:
     print(f"{verdict}: registered as {config.registered_name} version {version}, alias {config.alias}")  # noqa: T201
 
 
-def _against(champion: str, chosen: pd.Series) -> Difference:
+def _against(champion: str, chosen: pd.Series, candidates: int, config: CompareConfig) -> Difference:
     """The chosen run less the champion's, on validation."""
     ids = {"the new model": chosen["run_id"], "the old one": champion}
     pair = [Configuration(name, pd.DataFrame({"run_id": [run_id]})) for name, run_id in ids.items()]
     sentences, predicted = _predictions(pair, "validation")
-    return compare_all(predicted, sentences)[0]
+    return compare_all(predicted, sentences, samples=config.bootstrap_samples, comparisons=candidates)[0]

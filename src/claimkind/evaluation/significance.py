@@ -8,14 +8,13 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from claimkind.evaluation.metrics import Estimate, scores_of
 from claimkind.labels import LABELS
 
 _LEVEL = 0.05
-# Standard errors that a difference must measure to be found at the 5% level in four trials of five.
-_FOUND_IN_FOUR_OF_FIVE = 1.96 + 0.84
+_POWER = 0.8
 
 
 class Sentences(NamedTuple):
@@ -35,18 +34,19 @@ class Difference(NamedTuple):
     macro_f1: Estimate
     """First minus second, with its 95% interval."""
     p: float
-    """Two-sided, from the bootstrap."""
+    """Two-sided: the difference in standard errors of the bootstrap, which are normal for many groups."""
     p_holm: float
-    """The same after Holm's correction over all pairs."""
+    """The same after Holm's correction over all comparisons."""
     p_mcnemar: float
     """McNemar's exact test of the accuracies; of several seeds, the majority answers."""
     sentences: int
     sentences_needed: int | None
-    """How many sentences would show a difference of this size in four trials of five; None if there is none."""
+    """How many sentences would show a difference of this size, among as many comparisons, in four trials of five;
+    None if there is none."""
 
     @property
     def separable(self) -> bool:
-        """Whether the interval leaves 0 out, also after the correction for the number of pairs."""
+        """Whether the interval leaves 0 out, also after the correction for the number of comparisons."""
         return self.p_holm < _LEVEL and not self.macro_f1.low <= 0 <= self.macro_f1.high
 
     def verdict(self) -> str:
@@ -61,22 +61,39 @@ class Difference(NamedTuple):
 
 
 def compare_all(
-    models: Mapping[str, np.ndarray], sentences: Sentences, *, samples: int = 2000, seed: int = 0
+    models: Mapping[str, np.ndarray],
+    sentences: Sentences,
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    comparisons: int | None = None,
 ) -> list[Difference]:
-    """Every pair of models, with Holm's correction over the pairs.
+    """Every pair of models, with Holm's correction over the comparisons.
 
     Args:
         models: predictions of each, (seeds, n).
         sentences: what they were asked.
         samples: number of bootstrap samples.
         seed: of the samples.
+        comparisons: how many were made in all, if some led to the choice of these models; by default the pairs.
     """
     sampled = _macro_f1_samples(models, sentences, samples, seed)
     pairs = list(combinations(models, 2))
-    raw = [_p_value(sampled[first] - sampled[second]) for first, second in pairs]
+    comparisons = max(comparisons or 0, len(pairs))
+    measured = [_measure(models[first], models[second], sentences) for first, second in pairs]
+    between = [sampled[first] - sampled[second] for first, second in pairs]
+    raw = [_p_value(value, _error(drawn)) for value, drawn in zip(measured, between, strict=True)]
     return [
-        _difference((first, second), models, sampled, sentences, p, corrected)
-        for (first, second), p, corrected in zip(pairs, raw, holm(raw), strict=True)
+        Difference(
+            *names,
+            macro_f1=Estimate(value, *_interval(drawn)),
+            p=p,
+            p_holm=corrected,
+            p_mcnemar=mcnemar(*(_majority(models[name]) == sentences.truth for name in names)),
+            sentences=len(sentences.truth),
+            sentences_needed=_needed(value, _error(drawn), len(sentences.truth), comparisons),
+        )
+        for names, value, drawn, p, corrected in zip(pairs, measured, between, raw, holm(raw, comparisons), strict=True)
     ]
 
 
@@ -91,11 +108,11 @@ def spread(
     }
 
 
-def holm(values: Sequence[float]) -> list[float]:
-    """P values corrected for their number (Holm 1979), in the order given."""
+def holm(values: Sequence[float], comparisons: int | None = None) -> list[float]:
+    """P values corrected for the number of comparisons (Holm 1979), by default their own, in the order given."""
     corrected, running = [0.0] * len(values), 0.0
     for rank, index in enumerate(np.argsort(values, kind="stable")):
-        running = max(running, (len(values) - rank) * values[index])
+        running = max(running, ((comparisons or len(values)) - rank) * values[index])
         corrected[index] = min(running, 1.0)
     return corrected
 
@@ -146,33 +163,23 @@ def _interval(sampled: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _p_value(differences: np.ndarray) -> float:
-    """Twice the share of samples on the rarer side of 0, counting one sample more on each (Davison and Hinkley)."""
-    beyond = min((differences <= 0).sum(), (differences >= 0).sum())
-    return float(min(1.0, 2 * (beyond + 1) / (len(differences) + 1)))
+def _error(drawn: np.ndarray) -> float:
+    """The standard error of what was drawn: exactly 0 where it is all the same but for rounding."""
+    error = float(drawn.std())
+    return error if error > 1e-12 else 0.0
 
 
-def _difference(
-    names: tuple[str, str],
-    models: Mapping[str, np.ndarray],
-    sampled: Mapping[str, np.ndarray],
-    sentences: Sentences,
-    p: float,
-    p_holm: float,
-) -> Difference:
-    first, second = (models[name] for name in names)
-    value = _mean_macro_f1(first, sentences) - _mean_macro_f1(second, sentences)
-    differences = sampled[names[0]] - sampled[names[1]]
-    right = [_majority(predicted) == sentences.truth for predicted in (first, second)]
-    return Difference(
-        *names,
-        macro_f1=Estimate(value, *_interval(differences)),
-        p=p,
-        p_holm=p_holm,
-        p_mcnemar=mcnemar(*right),
-        sentences=len(sentences.truth),
-        sentences_needed=_needed(value, float(differences.std()), len(sentences.truth)),
-    )
+def _p_value(difference: float, error: float) -> float:
+    """Two-sided, from the standard error of the bootstrap; 1 where that is 0, and nothing known of chance.
+
+    The share of samples beyond 0 would be no smaller than two of their number, which no correction for many comparisons
+    leaves below 5%.
+    """
+    return float(2 * norm.sf(abs(difference) / error)) if error > 0 else 1.0
+
+
+def _measure(first: np.ndarray, second: np.ndarray, sentences: Sentences) -> float:
+    return _mean_macro_f1(first, sentences) - _mean_macro_f1(second, sentences)
 
 
 def _majority(predicted: np.ndarray) -> np.ndarray:
@@ -180,11 +187,12 @@ def _majority(predicted: np.ndarray) -> np.ndarray:
     return np.stack([(predicted == label).sum(axis=0) for label in range(len(LABELS))]).argmax(axis=0)
 
 
-def _needed(difference: float, error: float, sentences: int) -> int | None:
+def _needed(difference: float, error: float, sentences: int, comparisons: int) -> int | None:
     """Sentences at which the error, which falls with their root, is small enough; two digits are all that is known."""
     if difference == 0 or error == 0:
         return None
-    exact = sentences * (_FOUND_IN_FOUR_OF_FIVE * error / abs(difference)) ** 2
+    errors = norm.isf(_LEVEL / 2 / comparisons) + norm.ppf(_POWER)
+    exact = sentences * (errors * error / abs(difference)) ** 2
     if exact > 1e9:
         return None
     step = 10 ** max(0, len(str(int(exact))) - 2)

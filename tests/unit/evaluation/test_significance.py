@@ -56,8 +56,36 @@ def test_seeds_that_scatter_widen_the_interval():
     assert found["scattered"].high - found["scattered"].low > 2 * (found["steady"].high - found["steady"].low)
 
 
+def test_a_plain_difference_stays_plain_among_many_models():
+    accuracies = np.linspace(0.4, 0.95, 12)
+    sentences, models = simulated(np.random.default_rng(0), accuracies=accuracies)
+    worst_and_best = next(d for d in compare_all(models, sentences, samples=400) if d[:2] == ("model 0", "model 11"))
+    assert worst_and_best.separable, "66 comparisons hide a difference of 55 points"
+
+
+def test_more_sentences_are_needed_than_there_are_wherever_models_are_not_separable():
+    for seed in range(5):
+        sentences, models = simulated(np.random.default_rng(seed), accuracies=(0.7, 0.73, 0.75, 0.76, 0.78, 0.8))
+        for difference in compare_all(models, sentences, samples=400):
+            if not difference.separable and difference.sentences_needed:
+                assert difference.sentences_needed > 600, difference.verdict()
+
+
+def test_of_one_group_nothing_is_known():
+    sentences, models = simulated(np.random.default_rng(0), accuracies=(0.5, 0.9), groups_of=600)
+    assert not compare_all(models, sentences)[0].separable
+
+
+def test_the_best_of_many_must_be_better_by_more():
+    sentences, models = simulated(np.random.default_rng(0), accuracies=(0.74, 0.79))
+    one, of_many = (compare_all(models, sentences, comparisons=count)[0] for count in (1, 20))
+    assert of_many.p_holm == pytest.approx(min(1, 20 * one.p))
+    assert of_many.sentences_needed > one.sentences_needed
+
+
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.01], comparisons=4) == pytest.approx([0.04])
     assert holm([]) == []
 
 

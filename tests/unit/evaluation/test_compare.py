@@ -1,0 +1,142 @@
+"""Which runs are compared, what they are called, and which of them becomes champion."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claimkind import tracking
+from claimkind.config import CompareConfig
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation import compare
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+
+SIZE = 400
+
+
+class Experiment:
+    """Runs of one test, with made-up predictions."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def log(
+        self, name, *, seed=0, accuracy=0.75, build="b1", dataset="embedded", draw=None, kind=None, **params
+    ) -> str:
+        """A run of a model that is so often right; `draw` says on which sentences."""
+        tags = {"dataset": dataset, "dataset_fingerprint": build, **({"kind": kind} if kind else {})}
+        with tracking.start_run(self.name, name, tags) as tracked:
+            tracked.log_config({}, {"seed": seed, "model.seed": seed, **params})
+            rows = predictions(accuracy, seed if draw is None else draw)
+            for split in ("validation", "test"):
+                tracked.log_table(rows, f"predictions/{split}.parquet")
+            if kind is None:
+                tracked.log_metrics({"validation_macro_f1": accuracy})
+        return tracked.run_id
+
+    def compare(self, **settings) -> pd.DataFrame:
+        """The table."""
+        config = CompareConfig(experiment_name=self.name, bootstrap_samples=200, **settings)
+        return compare.run(config).table.set_index("configuration")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        yield
+
+
+@pytest.fixture
+def experiment(store, request):
+    return Experiment(request.node.name)
+
+
+def predictions(accuracy: float, seed: int) -> pd.DataFrame:
+    """Of a model that is so often right, on the same sentences each time."""
+    truth = np.random.default_rng(0).integers(3, size=SIZE)
+    random = np.random.default_rng(seed)
+    said = np.where(random.random(SIZE) < accuracy, truth, (truth + random.integers(1, 3, size=SIZE)) % 3)
+    rows = pd.DataFrame({"id": np.arange(SIZE).astype(str), "group": np.arange(SIZE).astype(str)})
+    rows["label"] = [LABELS[index] for index in truth]
+    return rows.assign(**dict(zip(PROBABILITY_COLUMNS, np.eye(3)[said].T, strict=True)))
+
+
+def test_configurations_of_one_name_are_told_apart_by_their_settings(experiment):
+    experiment.log("tfidf-embedded-seed0", **{"model.C": 1})
+    experiment.log("tfidf-embedded-seed0", **{"model.C": 9})
+    assert set(experiment.compare().index) == {"tfidf-embedded (model.C=1)", "tfidf-embedded (model.C=9)"}
+
+
+def test_seeds_under_one_name_are_one_configuration(experiment):
+    for seed in range(3):
+        experiment.log("mine", seed=seed)
+    assert (
+        experiment.compare()["seeds"].to_dict() == experiment.compare(runs=["mine"])["seeds"].to_dict() == {"mine": 3}
+    )
+
+
+def test_a_number_that_is_no_seed_stays_in_the_name(experiment):
+    experiment.log("svm-v2")
+    assert list(experiment.compare().index) == ["svm-v2"]
+
+
+def test_the_same_training_twice_counts_once(experiment, capsys):
+    older, newer = experiment.log("twice"), experiment.log("twice")
+    assert experiment.compare()["seeds"].tolist() == [1]
+    assert experiment.compare(runs=[older, newer])["seeds"].tolist() == [1]
+    assert f"run {older} has the settings and the seed of a newer one" in capsys.readouterr().out
+
+
+def test_a_name_means_its_runs_on_the_newest_build(experiment):
+    experiment.log("a", build="old")
+    experiment.log("a", build="new", accuracy=0.9)
+    experiment.log("b", build="new", alpha=2)
+    table = experiment.compare(runs=["a", "b"])
+    assert set(table.index) == {"a", "b"}
+    assert float(table.loc["a", "validation macro F1"]) == 0.9
+
+
+def test_runs_of_different_builds_are_refused(experiment):
+    experiment.log("a", build="old")
+    experiment.log("b", build="new")
+    with pytest.raises(ClaimkindError, match="different builds of the dataset, expected one"):
+        experiment.compare(runs=["a", "b"])
+
+
+def test_a_run_of_another_dataset_is_told_from_one_that_is_missing(experiment):
+    experiment.log("a")
+    elsewhere = experiment.log("b", dataset="public")
+    with pytest.raises(ClaimkindError, match=r"no finished run on dataset 'embedded'.*: a; give dataset_name or"):
+        experiment.compare(runs=[elsewhere])
+
+
+def test_an_evaluation_takes_part_when_named_and_does_not_become_champion(experiment):
+    experiment.log("trained", accuracy=0.7)
+    evaluation = experiment.log("evaluation", kind="evaluation", accuracy=0.95, draw=7, trained_on="other")
+    assert list(experiment.compare().index) == ["trained"]
+    table = experiment.compare(runs=["trained", evaluation])
+    assert list(table.index) == ["trained", "evaluation"]
+    assert table.loc["evaluation", "validation macro F1"] == ""
+    with pytest.raises(ClaimkindError, match="promote=true finds no training"):
+        experiment.compare(runs=[evaluation], promote=True)
+
+
+def test_the_best_of_many_needs_more_than_luck_to_become_champion(experiment, monkeypatch, capsys):
+    champion = experiment.log("champion", draw=100)
+    monkeypatch.setattr(tracking, "run_of_alias", lambda *_: champion)
+    moved = []
+    monkeypatch.setattr(tracking, "register", lambda *arguments: moved.append(arguments) or 2)
+    better = experiment.log("better", accuracy=0.79, draw=104)
+    experiment.compare(runs=["better"], promote=True)
+    assert [arguments[0] for arguments in moved] == [better], capsys.readouterr().out
+    for number in range(9):
+        experiment.log("lucky", draw=number, alpha=number)
+    experiment.compare(promote=True)
+    assert len(moved) == 1, "the best of eleven moved the alias on a difference that one of them has by chance"
+    out = capsys.readouterr().out
+    assert "the alias champion stays where it is" in out
+    assert not [line for line in out.splitlines() if line.count("lucky") > 1], (
+        "verdicts on pairs that nobody asks about"
+    )
