@@ -31,11 +31,12 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(scores_of(confusion_matrix(truth, predicted))["macro_f1"])
 
 
-def scores_of(confusion: np.ndarray) -> dict[str, np.ndarray]:
+def scores_of(confusion: np.ndarray, *, absent_counts: bool = True) -> dict[str, np.ndarray]:
     """Scores of confusion matrices.
 
     Args:
         confusion: (..., 3, 3) counts, rows are the truth.
+        absent_counts: whether a class of which there is no case counts 0 in macro F1, or is left out of the mean.
 
     Returns:
         `accuracy`, `macro_f1`, and `precision_`, `recall_` and `f1_` of each label, each of shape (...). A ratio
@@ -44,7 +45,11 @@ def scores_of(confusion: np.ndarray) -> dict[str, np.ndarray]:
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
     precision, recall, f1 = _ratio(hits, predicted), _ratio(hits, true), _ratio(2 * hits, true + predicted)
-    scores = {"accuracy": _ratio(hits.sum(axis=-1), true.sum(axis=-1)), "macro_f1": f1.mean(axis=-1)}
+    counted = np.ones(true.shape, dtype=bool) if absent_counts else true > 0
+    scores = {
+        "accuracy": _ratio(hits.sum(axis=-1), true.sum(axis=-1)),
+        "macro_f1": _ratio((f1 * counted).sum(axis=-1), counted.sum(axis=-1)),
+    }
     for index, label in enumerate(LABELS):
         scores[f"precision_{label}"] = precision[..., index]
         scores[f"recall_{label}"] = recall[..., index]
@@ -57,7 +62,13 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def estimate(
-    truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], *, samples: int, seed: int
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    groups: Sequence[str],
+    *,
+    samples: int,
+    seed: int,
+    absent_counts: bool = True,
 ) -> dict[str, Estimate]:
     """Scores of predictions with 95% percentile intervals of the cluster bootstrap.
 
@@ -70,13 +81,14 @@ def estimate(
         groups: n names.
         samples: number of bootstrap samples.
         seed: of the samples.
+        absent_counts: see `scores_of`.
     """
     _, members = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     counts = np.zeros((members.max() + 1, _CLASSES, _CLASSES))
     np.add.at(counts, (members, truth, probabilities.argmax(axis=1)), 1)
     drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
-    measured = scores_of(counts.sum(axis=0))
-    sampled = scores_of(np.tensordot(drawn, counts, axes=1))
+    measured = scores_of(counts.sum(axis=0), absent_counts=absent_counts)
+    sampled = scores_of(np.tensordot(drawn, counts, axes=1), absent_counts=absent_counts)
     return {
         name: Estimate(float(measured[name]), *(float(bound) for bound in np.percentile(values, (2.5, 97.5))))
         for name, values in sampled.items()

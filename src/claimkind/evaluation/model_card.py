@@ -56,7 +56,8 @@ def render(subject: Subject, scores: Mapping[str, Estimate], tables: Mapping[str
         f"Dataset `{subject.dataset}`, fingerprint `{subject.fingerprint}`; its own card says where the sentences come "
         f"from. Trained on:\n\n{_training(subject.training_rows)}",
         "## Figures on the test split",
-        "With 95% intervals that resample documents, not sentences.\n\n" + _scores(scores),
+        "With 95% intervals that resample documents, not sentences. Within a part of the sentences, macro F1 is over the "
+        "classes that occur there.\n\n" + _scores(scores),
         *[part for name, table in tables.items() for part in (f"### By {name}", _markdown(table))],
         "## Confidence",
         f"The temperature {subject.temperature:.3f}, fitted on validation, is part of the model. {abstains}",

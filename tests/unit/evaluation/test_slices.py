@@ -27,3 +27,9 @@ def test_each_slice_has_its_own_figure():
     assert table["slice"].tolist() == ["first", "all"]
     assert table["sentences"].tolist() == [2, 4]
     assert table["accuracy"].tolist() == ["1.000", "0.750"]
+
+
+def test_a_perfect_model_is_perfect_in_a_slice_without_one_of_the_classes():
+    truth = np.array([0, 0, 0, 1])
+    table = table_of({"slice": np.ones(4, bool)}, truth, np.eye(3)[truth], np.array(list("abcd")), samples=200)
+    assert table["macro F1"].tolist() == ["1.000 [1.000, 1.000]"]
