@@ -1,9 +1,10 @@
 """Training: dataset -> model -> saved model -> evaluation, all of it in one MLflow run."""
 
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from datasets import Dataset
+from filelock import Timeout
 
 from claimkind import models, tracking
 from claimkind.config import TrainConfig, build, nearest
@@ -24,7 +26,7 @@ from claimkind.evaluation.metrics import (
     Estimate,
     brier_score,
     class_calibration_error,
-    coverage_at,
+    decided,
     estimate,
     expected_calibration_error,
     log_loss,
@@ -34,20 +36,30 @@ from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, certain_rows
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
-from claimkind.models.calibration import CalibratedClassifier, rescale
+from claimkind.models.calibration import (
+    CalibratedClassifier,
+    check_precision,
+    fit_temperature,
+    rescale,
+    threshold_for,
+)
 from claimkind.scoring.labelling import label_probabilities
 from claimkind.scoring.summary import reference_of
 
 _EVALUATED = ("validation", "test")
-_ROWS_CHOSEN_BY = (
+_BESIDE_THE_MODEL = (
     "evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels", "distil_from",
-    "distil_texts",
+    "distil_texts", "init_from", "target_precision",
 )  # fmt: skip
+"""The settings, besides those of the model, by which trainings differ."""
+_PRECISION = 0.95
+"""At which coverage is reported whether or not `target_precision` asks for it."""
 
 
 class TrainedRun(NamedTuple):
     """What training leaves behind."""
 
+    name: str
     run_id: str
     model_uri: str
     test: dict[str, Estimate]
@@ -68,8 +80,20 @@ def run(config: TrainConfig) -> TrainedRun:
     Raises:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
-    settings, classifier, dataset, weights = _plan(config)
-    work_dir = _work_dir(config, settings, dataset)
+    planned = _plan(config)
+    with _work_dir(config, planned.settings, planned.dataset) as work_dir:
+        trained, unmet = _train(planned, work_dir, config)
+    print(  # noqa: T201
+        f"run {trained.name} ({trained.run_id}), model {trained.model_uri}: test macro F1 {trained.test['macro_f1']}"
+    )
+    if unmet:
+        raise ClaimkindError(f"{unmet}; the model was saved, and gives every sentence a label")
+    return trained
+
+
+def _train(planned: _Planned, work_dir: Path, config: TrainConfig) -> tuple[TrainedRun, str]:
+    """Train in one run, and say why the precision that was asked for is not reached, if it is not."""
+    settings, classifier, dataset, weights = planned
     lessons = _lessons(dataset, weights, config)
     name = config.run_name or _run_name(settings, config)
     with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
@@ -77,17 +101,41 @@ def run(config: TrainConfig) -> TrainedRun:
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
         _fit(classifier, dataset, lessons, work_dir, _into(tracked))
-        calibrated = CalibratedClassifier.fitted(
-            classifier, _examples(dataset.splits["validation"]), config.target_precision
-        )
+        truth = np.asarray(dataset.splits["validation"]["label"])
+        raw = classifier.predict_proba(dataset.splits["validation"]["text"][:])
+        calibrated, unmet = _calibrated(classifier, truth, raw, config.target_precision)
         model_uri = tracked.log_model(calibrated)
-        scores = {split: _evaluate(calibrated, dataset, split, config, tracked) for split in _EVALUATED}
+        surest = _surest(truth, rescale(raw, calibrated.temperature))
+        _evaluate(calibrated, raw, surest, dataset, "validation", config, tracked)
+        raw = classifier.predict_proba(dataset.splits["test"]["text"][:])
+        scores = _evaluate(calibrated, raw, surest, dataset, "test", config, tracked)
         if isinstance(classifier, Explainable):
             tracked.log_figure(plots.plot_strongest(classifier.strongest(20)), "plots/strongest_ngrams.png")
-        tracked.log_text(_card(name, calibrated, dataset, weights, scores["test"], config), "model_card.md")
-    shutil.rmtree(work_dir)
-    print(f"run {name} ({tracked.run_id}), model {model_uri}: test macro F1 {scores['test']['macro_f1']}")  # noqa: T201
-    return TrainedRun(tracked.run_id, model_uri, scores["test"])
+        probabilities = rescale(raw, calibrated.temperature)
+        tracked.log_text(_card(name, calibrated, dataset, weights, scores, probabilities, config), "model_card.md")
+    return TrainedRun(name, tracked.run_id, model_uri, scores), unmet
+
+
+def _calibrated(
+    classifier: Classifier, truth: np.ndarray, raw: np.ndarray, target_precision: float | None
+) -> tuple[CalibratedClassifier, str]:
+    """The classifier with what validation says of its confidence; and why it does not abstain, if it should."""
+    temperature = fit_temperature(truth, raw)
+    if target_precision is None:
+        return CalibratedClassifier(classifier, temperature), ""
+    try:
+        threshold = threshold_for(truth, rescale(raw, temperature), target_precision)
+    except ClaimkindError as error:  # hours of training are not thrown away for that
+        return CalibratedClassifier(classifier, temperature), str(error)
+    return CalibratedClassifier(classifier, temperature, threshold), ""
+
+
+def _surest(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """The confidence from which on labels are right so often on validation; above 1 if there is none."""
+    try:
+        return threshold_for(truth, probabilities, _PRECISION)
+    except ClaimkindError:
+        return np.inf
 
 
 def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics: OnMetrics) -> float:
@@ -121,6 +169,8 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
 
 
 def _plan(config: TrainConfig) -> _Planned:
+    if config.target_precision is not None:
+        check_precision(config.target_precision)
     settings = _settings(config)
     classifier: Classifier = build(settings, "model", "claimkind.models")
     dataset = load_dataset(config.data_dir, config.dataset.name)
@@ -151,18 +201,31 @@ def _run_name(settings: Mapping[str, Any], config: TrainConfig) -> str:
     return "-".join(part for part in (family, encoder, config.dataset.name, f"seed{config.seed}") if part)
 
 
-def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> Path:
-    """The folder of checkpoints: the same for the same configuration and data, so that training can go on in it."""
+@contextlib.contextmanager
+def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> Iterator[Path]:
+    """The folder of checkpoints: the same for the same configuration and data, so that training can go on in it.
+
+    It is taken away once the training is through.
+    """
     key = fingerprint(
         {"model": dict(settings), "dataset": dataset.fingerprint, "experiment": config.experiment_name}
-        | {name: getattr(config, name) for name in _ROWS_CHOSEN_BY}
+        | {name: getattr(config, name) for name in ("seed", *_BESIDE_THE_MODEL)}
     )
     work_dir = Path(config.data_dir) / "checkpoints" / key
-    if config.resume and not (work_dir / "run_id").is_file():
-        raise ClaimkindError(f"resume=true, but {work_dir} holds no unfinished training like this: leave it out")
-    if not config.resume:
-        shutil.rmtree(work_dir, ignore_errors=True)
-    return work_dir
+    try:
+        with tracking.locked(str(work_dir.resolve())).acquire(timeout=0):
+            if config.resume and not (work_dir / "run_id").is_file():
+                raise ClaimkindError(
+                    f"resume=true, but {work_dir} holds no unfinished training like this: leave it out"
+                )
+            if not config.resume:
+                shutil.rmtree(work_dir, ignore_errors=True)
+            yield work_dir
+            shutil.rmtree(work_dir, ignore_errors=True)
+    except Timeout:
+        raise ClaimkindError(
+            f"another process trains with these very settings in {work_dir}: wait for it, or stop it"
+        ) from None
 
 
 def _resumed_run(work_dir: Path) -> str | None:
@@ -177,7 +240,7 @@ def _tags(dataset: BuiltDataset) -> dict[str, str]:
 def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> None:
     params = {f"model.{name}": value for name, value in settings.items()}
     params |= {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint, "seed": config.seed}
-    params |= {name: getattr(config, name) for name in _ROWS_CHOSEN_BY}
+    params |= {name: getattr(config, name) for name in _BESIDE_THE_MODEL}
     tracked.log_config({**asdict(config), "model": dict(settings)}, params)
     tracked.log_environment()
     for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
@@ -275,14 +338,23 @@ def _examples(rows: Dataset) -> Examples:
 
 
 def _evaluate(
-    calibrated: CalibratedClassifier, dataset: BuiltDataset, split: str, config: TrainConfig, tracked: tracking.Run
+    calibrated: CalibratedClassifier,
+    raw: np.ndarray,
+    surest: float,
+    dataset: BuiltDataset,
+    split: str,
+    config: TrainConfig,
+    tracked: tracking.Run,
 ) -> dict[str, Estimate]:
+    """Log what the model's probabilities, (n, 3) before calibration, are worth on a split."""
     rows = dataset.splits[split]
-    truth, raw = np.asarray(rows["label"]), calibrated.classifier.predict_proba(rows["text"][:])
-    probabilities = rescale(raw, calibrated.temperature)
+    truth, probabilities = np.asarray(rows["label"]), rescale(raw, calibrated.temperature)
     scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
     tracked.log_metrics(_metrics(scores, split) | _calibration(truth, probabilities, split))
     tracked.log_metrics({f"{split}_uncalibrated_ece": expected_calibration_error(truth, raw)})
+    tracked.log_metrics(_decisions(truth, probabilities, surest, f"{split}_{{}}_at_95"))
+    if calibrated.abstain_below:
+        tracked.log_metrics(_decisions(truth, probabilities, calibrated.abstain_below, f"{split}_{{}}_decided"))
     tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
     predictions = _with_names(rows)[["id", "group", "source", "genre", "label"]].assign(
         **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
@@ -307,15 +379,16 @@ def _card(
     dataset: BuiltDataset,
     weights: np.ndarray,
     scores: Mapping[str, Estimate],
+    probabilities: np.ndarray,
     config: TrainConfig,
 ) -> str:
     trained = _with_names(dataset.splits["train"])[weights > 0][["source", "label", "licence"]]
+    rows = dataset.splits["test"]
+    coverage, precision = decided(np.asarray(rows["label"]), probabilities, calibrated.abstain_below)
     subject = model_card.Subject(
         name, models.family_of(calibrated), dataset.name, dataset.fingerprint, trained, calibrated.temperature,
-        calibrated.abstain_below,
+        calibrated.abstain_below, coverage, precision, _teachers(config),
     )  # fmt: skip
-    rows = dataset.splits["test"]
-    probabilities = calibrated.predict_proba(rows["text"][:])
     groups = np.asarray(rows["group"][:], dtype=object)
     sources = np.asarray(rows["source"][:], dtype=object)
     tables = {
@@ -329,6 +402,17 @@ def _card(
     if suite.is_file():
         tables["behaviour (pairs that an edit must change, or must not)"] = pass_rates(calibrated, read_pairs(suite))
     return model_card.render(subject, scores, tables)
+
+
+def _teachers(config: TrainConfig) -> list[str]:
+    """What a model card says of other models that had a part in this one."""
+    said = []
+    if config.init_from:
+        said.append(f"Its encoder is that of the saved model `{config.init_from}`, trained further.")
+    if config.distil_from:
+        further = f", and of those in {', '.join(config.distil_texts)}" if config.distil_texts else ""
+        said.append(f"The model `{config.distil_from}` said what the sentences without a label are{further}.")
+    return said
 
 
 def _metrics(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
@@ -360,8 +444,13 @@ def _calibration(truth: np.ndarray, probabilities: np.ndarray, split: str) -> di
         f"{split}_log_loss": log_loss(truth, probabilities),
         f"{split}_brier_score": brier_score(truth, probabilities),
         f"{split}_ece": expected_calibration_error(truth, probabilities),
-        f"{split}_coverage_at_95": coverage_at(truth, probabilities, 0.95),
     }
     for index, label in enumerate(LABELS):
         metrics[f"{split}_ece_{label}"] = class_calibration_error(truth == index, probabilities[:, index])
     return metrics
+
+
+def _decisions(truth: np.ndarray, probabilities: np.ndarray, threshold: float, name: str) -> dict[str, float]:
+    """Coverage, and precision where anything is covered, of the labels that are at least so sure."""
+    coverage, precision = decided(truth, probabilities, threshold)
+    return {name.format("coverage"): coverage} | ({name.format("precision"): precision} if coverage else {})

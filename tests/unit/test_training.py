@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from claimkind.config import TrainConfig
+from claimkind.dataset.build import BuiltDataset
 from claimkind.errors import ClaimkindError
-from claimkind.training import training_weights
+from claimkind.training import _calibrated, _work_dir, run, training_weights
 
 ROWS = pd.DataFrame({"source": ["ours", "ours", "ours", "news", "news"], "label": [0, 1, 2, 0, None]})
 
@@ -54,3 +55,28 @@ def test_wrong_settings_are_one_sentence():
         weights(evidence_weight=-1.0)
     with pytest.raises(ClaimkindError, match="every training row has the weight 0"):
         weights(max_labels=0)
+
+
+def test_a_precision_out_of_reach_does_not_throw_the_model_away():
+    probabilities = np.tile([0.6, 0.3, 0.1], (30, 1))
+    calibrated, unmet = _calibrated(None, np.tile([0, 1], 15), probabilities, 0.95)
+    assert calibrated.abstain_below == 0
+    assert "target_precision=0.95 is not reached on validation" in unmet
+
+
+def test_a_precision_that_is_none_is_refused_before_anything_starts(in_workspace):
+    with pytest.raises(ClaimkindError, match=r"target_precision is 95\.0, expected a share"):
+        run(TrainConfig(model={"_target_": "claimkind.models.tfidf.TfidfClassifier"}, target_precision=95.0))
+
+
+def test_two_trainings_with_the_same_settings_keep_out_of_each_others_way(tmp_path):
+    dataset = BuiltDataset("tiny", "f00", tmp_path, {})
+    config = TrainConfig(data_dir=str(tmp_path))
+    with (
+        _work_dir(config, {}, dataset) as first,
+        _work_dir(TrainConfig(data_dir=str(tmp_path), seed=1), {}, dataset) as second,
+        pytest.raises(ClaimkindError, match="another process trains with these very settings"),
+        _work_dir(config, {}, dataset),
+    ):
+        pass
+    assert first != second

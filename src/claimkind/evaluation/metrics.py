@@ -166,8 +166,8 @@ def risk_coverage(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndar
     return taken / len(truth), np.cumsum(wrong[order]) / taken
 
 
-def coverage_at(truth: np.ndarray, probabilities: np.ndarray, precision: float) -> float:
-    """Largest share of sentences, the surest first, among which so many predictions are right; 0 if there is none."""
-    coverage, risk = risk_coverage(truth, probabilities)
-    reached = coverage[risk <= 1 - precision]
-    return float(reached.max()) if len(reached) else 0.0
+def decided(truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> tuple[float, float]:
+    """Share of the sentences whose label is at least so sure, and the share of these labels that is right, or 0."""
+    sure = probabilities.max(axis=1) >= threshold
+    right = probabilities.argmax(axis=1) == truth
+    return float(sure.mean()), float(right[sure].mean()) if sure.any() else 0.0

@@ -21,6 +21,15 @@ _LIMITS = """\
 - English only."""
 
 
+_FRONT = """\
+---
+language: en
+license: other
+pipeline_tag: text-classification
+tags: [claimkind, {family}]
+---"""
+
+
 class Subject(NamedTuple):
     """What a card is about."""
 
@@ -32,6 +41,12 @@ class Subject(NamedTuple):
     """`source`, `label` and `licence` of the rows that it was trained on."""
     temperature: float
     abstain_below: float
+    coverage: float
+    """Share of the test sentences of which it is so sure."""
+    precision: float
+    """Share of their labels that is right."""
+    teachers: Sequence[str]
+    """What else it learned from: a sentence each."""
 
 
 def render(subject: Subject, scores: Mapping[str, Estimate], tables: Mapping[str, pd.DataFrame]) -> str:
@@ -43,10 +58,13 @@ def render(subject: Subject, scores: Mapping[str, Estimate], tables: Mapping[str
         tables: more figures on the test split, by heading.
     """
     abstains = (
-        f"It says `undecided` where its highest probability is below {subject.abstain_below:.3f}."
+        f"It says `undecided` where its highest probability is below {subject.abstain_below:.3f}. On the test split "
+        f"{subject.coverage:.0%} of the sentences then get a label, and {subject.precision:.1%} of these labels are "
+        "right; the figures above are of all sentences, as if each got one."
         if subject.abstain_below
         else "It gives every sentence a label."
     )
+    licences = sorted(set(subject.training_rows["licence"]))
     sections = [
         f"# {subject.name}",
         f"A model of the family `{subject.family}`, trained with claimkind.",
@@ -55,17 +73,20 @@ def render(subject: Subject, scores: Mapping[str, Estimate], tables: Mapping[str
         "## Data",
         f"Dataset `{subject.dataset}`, fingerprint `{subject.fingerprint}`; its own card says where the sentences come "
         f"from. Trained on:\n\n{_training(subject.training_rows)}",
+        *subject.teachers,
         "## Figures on the test split",
-        "With 95% intervals that resample documents, not sentences. Within a part of the sentences, macro F1 is over the "
-        "classes that occur there.\n\n" + _scores(scores),
+        "With 95% intervals that resample documents, not sentences. Within a part of the sentences, macro F1 is over "
+        "the classes that occur there.\n\n" + _scores(scores),
         *[part for name, table in tables.items() for part in (f"### By {name}", _markdown(table))],
         "## Confidence",
         f"The temperature {subject.temperature:.3f}, fitted on validation, is part of the model. {abstains}",
         "## Limits",
         _LIMITS,
+        "## Licence",
+        f"It was trained on sentences under {', '.join(licences)}; the strictest of these, and the licence of the "
+        "encoder if there is one, say what it may be used for.",
     ]
-    front = f"---\nlanguage: en\npipeline_tag: text-classification\ntags: [claimkind, {subject.family}]\n---"
-    return "\n\n".join([front, *sections]) + "\n"
+    return "\n\n".join([_FRONT.format(family=subject.family), *sections]) + "\n"
 
 
 def _training(rows: pd.DataFrame) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import log_loss
 from claimkind.labels import LABELS
-from claimkind.models.base import Examples, Predictor
+from claimkind.models.base import Predictor
 
 _LEAST = 1e-12
 _BOUNDS = (np.log(0.1), np.log(10.0))
@@ -34,25 +33,6 @@ class CalibratedClassifier:
         """
         self.classifier, self.temperature, self.abstain_below = classifier, temperature, abstain_below
         self.on_one_core: bool = getattr(classifier, "on_one_core", False)
-
-    @classmethod
-    def fitted(cls, classifier: Predictor, validation: Examples, target_precision: float | None = None) -> Self:
-        """Calibrate on validation sentences, which the classifier was not trained on.
-
-        Args:
-            classifier: fitted.
-            validation: labelled sentences.
-            target_precision: so many of the labels that are given shall be right; None gives every sentence a label.
-
-        Raises:
-            ClaimkindError: the precision is not above 0 and at most 1, or no confidence reaches it.
-        """
-        truth, raw = validation.evidence.argmax(axis=1), classifier.predict_proba(validation.texts)
-        temperature = fit_temperature(truth, raw)
-        threshold = 0.0
-        if target_precision is not None:
-            threshold = threshold_for(truth, rescale(raw, temperature), target_precision)
-        return cls(classifier, temperature, threshold)
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Calibrated probabilities; see `Predictor.predict_proba`."""
@@ -89,24 +69,40 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def threshold_for(truth: np.ndarray, probabilities: np.ndarray, precision: float) -> float:
+def check_precision(precision: float) -> None:
+    """Refuse what is no precision.
+
+    Raises:
+        ClaimkindError: it is not above 0 and at most 1.
+    """
+    if not 0 < precision <= 1:
+        raise ClaimkindError(f"target_precision is {precision}, expected a share above 0 and at most 1, 0.95 say")
+
+
+def threshold_for(truth: np.ndarray, probabilities: np.ndarray, precision: float, fewest: int = 20) -> float:
     """The lowest confidence such that of the predictions at least as sure, a given share is right.
+
+    Args:
+        truth: (n,) positions in `LABELS`.
+        probabilities: (n, 3).
+        precision: the share.
+        fewest: predictions that must be as sure; of fewer, all are right by luck.
 
     Raises:
         ClaimkindError: the precision is not above 0 and at most 1, or is never reached.
     """
-    if not 0 < precision <= 1:
-        raise ClaimkindError(f"target_precision is {precision}, expected a share above 0 and at most 1, 0.95 say")
+    check_precision(precision)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     order = np.argsort(-confidence, kind="stable")
     share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     # Equally sure predictions stand or fall together: only the last of them is a place to cut.
     last = np.append(np.diff(confidence[order]) != 0, True)
-    reached = np.flatnonzero((share_right >= precision) & last)
+    enough = last & (np.arange(len(order)) >= min(fewest, len(order)) - 1)
+    reached = np.flatnonzero((share_right >= precision) & enough)
     if not len(reached):
         raise ClaimkindError(
             f"target_precision={precision} is not reached on validation at any confidence; the surest predictions are "
-            f"right in {share_right[last][0]:.0%} of cases: lower it"
+            f"right in {share_right[enough].max():.0%} of cases at best: lower it"
         )
     return float(confidence[order][reached[-1]])
 

@@ -18,7 +18,9 @@ ROWS = pd.DataFrame(
 
 
 def card(**changes):
-    subject = Subject("m", "tfidf", "tiny", "f00", ROWS, temperature=1.5, abstain_below=0.0)
+    subject = Subject(
+        "m", "tfidf", "tiny", "f00", ROWS, temperature=1.5, abstain_below=0.0, coverage=1, precision=0.7, teachers=[]
+    )
     return render(subject._replace(**changes), SCORES, {"source": pd.DataFrame({"slice": ["a"], "rate": [0.25]})})
 
 
@@ -35,4 +37,12 @@ def test_every_figure_stands_there_with_its_interval():
 
 def test_the_card_says_whether_the_model_abstains():
     assert "It gives every sentence a label." in card()
-    assert "It says `undecided` where its highest probability is below 0.800." in card(abstain_below=0.8)
+    abstaining = card(abstain_below=0.8, coverage=0.42, precision=0.934)
+    assert "It says `undecided` where its highest probability is below 0.800." in abstaining
+    assert "42% of the sentences then get a label, and 93.4% of these labels are right" in abstaining
+
+
+def test_the_card_names_its_licences_and_other_models_that_had_a_part():
+    assert "trained on sentences under CC0-1.0, MIT; the strictest of these" in card()
+    assert "license: other" in card()
+    assert "The model `models:/m-1` said what" in card(teachers=["The model `models:/m-1` said what they are."])

@@ -8,7 +8,6 @@ from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import expected_calibration_error
 from claimkind.labels import one_hot
 from claimkind.manifest import MANIFEST, write_manifest
-from claimkind.models.base import Examples
 from claimkind.models.calibration import CalibratedClassifier, fit_temperature, rescale, threshold_for
 from claimkind.models.tfidf import TfidfClassifier
 from claimkind.scoring.labelling import label_texts
@@ -45,12 +44,20 @@ def test_the_threshold_is_the_lowest_that_reaches_the_precision():
     confidence = np.array([0.9, 0.8, 0.8, 0.7, 0.6])
     probabilities = np.column_stack([confidence, (1 - confidence) * 0.6, (1 - confidence) * 0.4])
     truth = np.array([0, 0, 1, 0, 0])
-    assert threshold_for(truth, probabilities, 0.8) == 0.6
-    assert threshold_for(truth, probabilities, 0.9) == 0.9
+    assert threshold_for(truth, probabilities, 0.8, fewest=1) == 0.6
+    assert threshold_for(truth, probabilities, 0.9, fewest=1) == 0.9
     with pytest.raises(ClaimkindError, match=r"not reached on validation at any confidence; .* right in 0% of cases"):
         threshold_for(np.full(5, 2), probabilities, 0.9)
     with pytest.raises(ClaimkindError, match=r"target_precision is 95, expected a share above 0 and at most 1"):
         threshold_for(truth, probabilities, 95)
+
+
+def test_a_few_lucky_predictions_make_no_threshold():
+    confidence = np.linspace(0.99, 0.5, 100)
+    probabilities = np.column_stack([confidence, 1 - confidence, np.zeros(100)])
+    truth = np.where(np.arange(100) < 5, 0, np.arange(100) % 2)  # the surest five are right, then every other one
+    with pytest.raises(ClaimkindError, match=r"not reached on validation at any confidence; .* right in 62% of cases"):
+        threshold_for(truth, probabilities, 0.95)
 
 
 @pytest.fixture
@@ -80,12 +87,3 @@ def test_below_the_threshold_a_sentence_stays_undecided_and_keeps_its_probabilit
     assert (scored["label"] == "undecided").tolist() == (~sure).tolist()
     assert not sure.all()
     assert np.allclose(scored[["p_factual", "p_speculative", "p_opinion"]].sum(axis=1), 1)
-
-
-def test_fitting_needs_sentences_that_training_did_not_see(calibrated):
-    held_out = Examples(
-        ["Snow fell.", "Snow may fall.", "Snow is dull."], one_hot(["factual", "speculative", "opinion"])
-    )
-    fitted = CalibratedClassifier.fitted(calibrated.classifier, held_out, target_precision=0.5)
-    assert 0.1 <= fitted.temperature <= 10
-    assert 0 <= fitted.abstain_below <= 1
