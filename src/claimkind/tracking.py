@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import pandas as pd
@@ -132,16 +132,24 @@ class Run:
 def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_id: str | None = None) -> Iterator[Run]:
     """Open a run, or an earlier one again by its id; however the block is left, the run is not left RUNNING.
 
-    A run ends FINISHED, FAILED by an exception, or KILLED by Ctrl-C, SIGTERM or `Stopped`.
+    A run ends FINISHED, FAILED by an exception, or KILLED by Ctrl-C, SIGTERM, the end of its terminal or `Stopped`.
+
+    Raises:
+        ClaimkindError: there is no run of this id.
     """
     prepare_store(experiment_name)
+    if run_id and not is_there(run_id):
+        raise ClaimkindError(
+            f"run {run_id}, which is to go on, is not in {mlflow.get_tracking_uri()} or was deleted there: restore it "
+            "in MLflow, or begin anew (without resume=true)"
+        )
     run = mlflow.start_run(
         run_id=run_id,
         run_name=None if run_id else run_name,
         tags={**tags, "git_commit": git_commit(), "command": " ".join(sys.argv)},
         log_system_metrics=False,
     )
-    with _sigterm_raises():
+    with signals_raise():
         try:
             yield Run(run)
             mlflow.end_run("FINISHED")
@@ -153,16 +161,30 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
             raise
 
 
+def is_there(run_id: str) -> bool:
+    """Whether the store has a run of this id that was not deleted."""
+    try:
+        return str(mlflow.get_run(run_id).info.lifecycle_stage) == "active"
+    except MlflowException:
+        return False
+
+
 @contextlib.contextmanager
-def _sigterm_raises() -> Iterator[None]:
+def signals_raise() -> Iterator[None]:
+    """SIGTERM, and SIGHUP where nohup does not keep it off, end the block by `SystemExit`, so that it can clean up."""
+
     def stop(number: int, _: Any) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def prepare_store(experiment_name: str) -> None:
@@ -190,13 +212,16 @@ def locked(what: str) -> FileLock:
 
 
 def git_commit() -> str:
-    """The commit of the working folder, marked where files differ from it; `unknown` outside a repository."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """The commit of the working folder, marked where files differ from it; `unknown` without a repository or git."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return "unknown"
     return answer.stdout.strip() or "unknown"
 
 
@@ -206,7 +231,13 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
     Raises:
         ClaimkindError: there is no such experiment.
     """
-    prepare_store(experiment_name)
+    with locked(mlflow.get_tracking_uri()):  # as in `prepare_store`, which would make the experiment
+        if mlflow.get_experiment_by_name(experiment_name) is None:
+            known = sorted(experiment.name for experiment in mlflow.search_experiments())
+            raise ClaimkindError(
+                f"{mlflow.get_tracking_uri()} has no experiment {experiment_name!r}, expected one of "
+                f"{', '.join(known)}: correct it, or train with scripts/train.py"
+            )
     runs = mlflow.search_runs(
         experiment_names=[experiment_name],
         filter_string=f"attributes.status = 'FINISHED' and {filter_string}",
@@ -228,17 +259,48 @@ def register(run_id: str, name: str, alias: str) -> int:
 
 
 def run_of_alias(name: str, alias: str) -> str | None:
-    """The run that trained the model which an alias points at; None where there is no such alias."""
+    """The run that trained the model which an alias points at; None where there is no such alias.
+
+    Raises:
+        ClaimkindError: the store does not say, or the model is of no run.
+    """
     try:
         version = mlflow.MlflowClient().get_model_version_by_alias(name, alias)
-    except MlflowException:
-        return None
-    return version.tags.get("run_id") or version.run_id
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no such model; no such alias
+            return None
+        reason = str(error).splitlines()[0]
+        raise ClaimkindError(f"MLflow does not say which model has the alias {alias} ({reason}): try again") from None
+    run_id = version.tags.get("run_id") or version.run_id
+    if not run_id:
+        raise ClaimkindError(
+            f"the model {name}@{alias} is of no run, so nothing compares with it: take the alias from it in MLflow"
+        )
+    return str(run_id)
 
 
 def run_tags(run_id: str) -> dict[str, str]:
     """The tags of a run."""
     return dict(mlflow.get_run(run_id).data.tags)
+
+
+class Origin(NamedTuple):
+    """Where a saved model comes from."""
+
+    model_uri: str
+    """One that means this model for ever, as an alias does not."""
+    params: dict[str, str]
+    """Of the run that trained it; none where no run is known."""
+
+
+def origin_of(model_uri: str) -> Origin:
+    """Where the model that a URI of `fetch_model` names comes from."""
+    if Path(model_uri).is_dir():
+        return Origin(model_uri, {})
+    info = mlflow.models.get_model_info(model_uri)
+    lasting = f"models:/{info.model_id}" if info.model_id else model_uri
+    known = info.run_id and is_there(info.run_id)
+    return Origin(lasting, dict(mlflow.get_run(info.run_id).data.params) if known else {})
 
 
 def fetch_table(run_id: str, name: str) -> pd.DataFrame:
@@ -259,21 +321,22 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
         ) from None
 
 
-def fetch_model(model_uri: str) -> Predictor:
+def fetch_model(model_uri: str, key: str = "model_uri") -> Predictor:
     """Load a model of ours from MLflow or from a local folder, without running any code that came with it.
 
     Args:
         model_uri: `models:/name@alias`, `models:/name/version`, `models:/m-…`, `runs:/…`, or a folder.
+        key: the setting that names it, for error texts.
 
     Raises:
         ClaimkindError: there is no such model, or it is none of ours.
     """
-    return models.load(fetch_folder(model_uri))
+    return models.load(fetch_folder(model_uri, key))
 
 
-def fetch_folder(model_uri: str) -> Path:
-    """The local folder of a saved model, fetched where it is not local; for its URI see `fetch_model`."""
-    folder = Path(model_uri) if Path(model_uri).is_dir() else _download(model_uri)
+def fetch_folder(model_uri: str, key: str = "model_uri") -> Path:
+    """The local folder of a saved model, fetched where it is not local; for the arguments see `fetch_model`."""
+    folder = Path(model_uri) if Path(model_uri).is_dir() else _download(model_uri, key)
     inner = folder / "artifacts" / "model"
     return inner if inner.is_dir() else folder
 
@@ -291,13 +354,13 @@ def fetch_reference(model_uri: str) -> Any:
         return None
 
 
-def _download(model_uri: str) -> Path:
+def _download(model_uri: str, key: str) -> Path:
     prepare_store("claimkind")
     try:
         return Path(mlflow.artifacts.download_artifacts(model_uri))
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ClaimkindError(
-            f"model_uri={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): "
+            f"{key}={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): "
             "train one with scripts/train.py, or give models:/<name>@<alias>, models:/<id> or a folder"
         ) from None

@@ -31,6 +31,7 @@ from claimkind.evaluation.metrics import (
     expected_calibration_error,
     log_loss,
     macro_f1,
+    with_bounds,
 )
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, certain_rows
@@ -191,7 +192,7 @@ def _settings(config: TrainConfig) -> dict[str, Any]:
         return settings
     if "encoder" not in settings:
         raise ClaimkindError("init_from needs a model with an encoder, expected model=minilm or another transformer")
-    folder = tracking.fetch_folder(config.init_from)
+    folder = tracking.fetch_folder(config.init_from, "init_from")
     return {**settings, "encoder": str(folder), "revision": None, "sha256": None}
 
 
@@ -309,7 +310,7 @@ def _lessons(dataset: BuiltDataset, weights: np.ndarray, config: TrainConfig) ->
             "distil_from has no text to teach with, expected rows without a label: give distil_texts with some"
         )
     taught = lessons_of(
-        tracking.fetch_model(config.distil_from),
+        tracking.fetch_model(config.distil_from, "distil_from"),
         texts + further,
         np.r_[lessons.weights[~labelled], np.full(len(further), config.evidence_weight)],
     )
@@ -350,7 +351,7 @@ def _evaluate(
     rows = dataset.splits[split]
     truth, probabilities = np.asarray(rows["label"]), rescale(raw, calibrated.temperature)
     scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
-    tracked.log_metrics(_metrics(scores, split) | _calibration(truth, probabilities, split))
+    tracked.log_metrics(with_bounds(scores, split) | _calibration(truth, probabilities, split))
     tracked.log_metrics({f"{split}_uncalibrated_ece": expected_calibration_error(truth, raw)})
     tracked.log_metrics(_decisions(truth, probabilities, surest, f"{split}_{{}}_at_95"))
     if calibrated.abstain_below:
@@ -415,15 +416,6 @@ def _teachers(config: TrainConfig) -> list[str]:
     return said
 
 
-def _metrics(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
-    metrics = {}
-    for name, score in scores.items():
-        metrics[f"{split}_{name}"] = score.value
-        metrics[f"{split}_{name}_low"] = score.low
-        metrics[f"{split}_{name}_high"] = score.high
-    return metrics
-
-
 def _by_source(
     truth: np.ndarray, probabilities: np.ndarray, rows: pd.DataFrame, split: str, samples: int
 ) -> dict[str, float]:
@@ -435,7 +427,7 @@ def _by_source(
         scores = estimate(
             truth[index], probabilities[index], rows["group"].iloc[index].tolist(), samples=samples, seed=0
         )
-        metrics |= _metrics({f"macro_f1_{source}": scores["macro_f1"]}, split)
+        metrics |= with_bounds({f"macro_f1_{source}": scores["macro_f1"]}, split)
     return metrics
 
 

@@ -12,6 +12,7 @@ import mlflow
 import pytest
 
 from claimkind import tracking
+from claimkind.errors import ClaimkindError
 from tests.conftest import ROOT, run_script
 
 START = """
@@ -27,7 +28,7 @@ def status(run_id):
     return mlflow.get_run(run_id).info.status
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_run_as_killed(number, in_workspace):
     process = subprocess.Popen([sys.executable, "-c", START, "signal"], stdout=subprocess.PIPE, text=True)
     run_id = process.stdout.readline().strip()
@@ -135,3 +136,39 @@ def test_a_store_that_does_not_answer_is_one_sentence(in_workspace):
     assert done.returncode == 2
     assert "error: the MLflow store sqlite:////proc/none/mlflow.db does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_was_deleted_cannot_go_on(in_workspace):
+    with tracking.start_run("faults", "deleted", {}) as run:
+        pass
+    mlflow.delete_run(run.run_id)
+    with (
+        pytest.raises(ClaimkindError, match=f"run {run.run_id}, which is to go on, is not in sqlite.* or was deleted"),
+        tracking.start_run("faults", "deleted", {}, run.run_id),
+    ):
+        pass
+
+
+def test_runs_are_logged_where_git_is_not_installed(in_workspace, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with tracking.start_run("faults", "without git", {}) as run:
+        pass
+    assert mlflow.get_run(run.run_id).data.tags["git_commit"] == "unknown"
+
+
+def test_a_misspelt_experiment_is_told_and_not_made(in_workspace):
+    tracking.prepare_store("faults")
+    with pytest.raises(ClaimkindError, match=r"has no experiment 'fualts', expected one of .*faults"):
+        tracking.find_runs("fualts", "tags.dataset = 'tiny'")
+    assert mlflow.get_experiment_by_name("fualts") is None
+
+
+def test_a_model_with_the_alias_that_is_of_no_run_is_told(in_workspace):
+    client = mlflow.MlflowClient()
+    client.create_registered_model("strange")
+    client.create_model_version("strange", source="file:///nowhere")
+    client.set_registered_model_alias("strange", "champion", 1)
+    with pytest.raises(ClaimkindError, match="strange@champion is of no run"):
+        tracking.run_of_alias("strange", "champion")
+    assert tracking.run_of_alias("strange", "other") is None
+    assert tracking.run_of_alias("nosuch", "champion") is None

@@ -89,6 +89,8 @@ def test_the_champion_is_evaluated_by_class_source_slice_and_behaviour(demo, see
     shown = run_script("evaluate", *arguments, cwd=folder, check=True).stdout
     for table in ("whole", "classes", "sources", "genres", "slices", "behaviour"):
         assert f"\n{table}\n" in shown
+    compared = run_script("compare", "runs=[evaluation-embedded-test]", cwd=folder, check=True).stdout
+    assert "evaluation-embedded-test" in compared.splitlines()[2], "an evaluation cannot be compared"
     done = run_script("evaluate", "split=train", cwd=folder)
     assert "split=train holds no evaluated sentences, expected validation or test" in done.stderr
 
@@ -105,7 +107,7 @@ def test_comparing_what_was_not_trained_is_one_sentence(demo):
     assert done.returncode == 2
     assert "has no finished run on dataset 'other'" in done.stderr
     done = run_script("compare", "runs=[nosuch]", cwd=demo[0])
-    assert "runs names 'nosuch', which is no finished run here" in done.stderr
+    assert "runs names 'nosuch', which is no finished run on dataset" in done.stderr
 
 
 def test_training_goes_on_from_a_saved_model(demo):

@@ -1,6 +1,6 @@
 """Metrics of a classifier on labelled sentences, with bootstrap intervals that resample groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +93,16 @@ def estimate(
         name: Estimate(float(measured[name]), *(float(bound) for bound in np.percentile(values, (2.5, 97.5))))
         for name, values in sampled.items()
     }
+
+
+def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
+    """Scores under the names by which they are logged, each with the bounds of its interval."""
+    metrics = {}
+    for name, score in scores.items():
+        metrics[f"{split}_{name}"] = score.value
+        metrics[f"{split}_{name}_low"] = score.low
+        metrics[f"{split}_{name}_high"] = score.high
+    return metrics
 
 
 def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int, seed: int) -> Estimate:
