@@ -25,6 +25,7 @@ from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.metrics import (
     Estimate,
     brier_score,
+    check_samples,
     class_calibration_error,
     decided,
     estimate,
@@ -170,6 +171,7 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
 
 
 def _plan(config: TrainConfig) -> _Planned:
+    check_samples(config.bootstrap_samples)
     if config.target_precision is not None:
         check_precision(config.target_precision)
     settings = _settings(config)

@@ -1,18 +1,21 @@
 """Search over the settings of a training, with Optuna: resumable, in several processes, each trial an MLflow run."""
 
+import itertools
 import multiprocessing
 import os
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from claimkind import tracking
-from claimkind.config import TrainConfig, TuneConfig, field_names, nearest
+from claimkind.config import TrainConfig, TuneConfig, build, explain, field_names, nearest
 from claimkind.dataset.build import load_dataset
 from claimkind.errors import ClaimkindError, Stopped
 from claimkind.evaluation import plots
@@ -51,7 +54,7 @@ def run(config: TuneConfig) -> Found:
     """
     if optuna is None:
         raise ClaimkindError("optuna is not installed, expected the extra tune: pip install -e '.[tune]'")
-    _check_space(config.search)
+    _check(config)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     tracking.prepare_store(config.experiment_name)
     name = config.study_name or _study_name(config)
@@ -63,15 +66,35 @@ def run(config: TuneConfig) -> Found:
     return found
 
 
-def _check_space(space: Mapping[str, Any]) -> None:
-    if not space:
+def _check(config: TuneConfig) -> None:
+    for name in ("trials", "workers"):
+        if getattr(config, name) < 1:
+            raise ClaimkindError(f"{name}={getattr(config, name)}, expected 1 at least: correct it")
+    if not config.search:
         raise ClaimkindError("search is empty, expected some settings to try: give search=tfidf, say")
-    for key, where in space.items():
+    for key, where in config.search.items():
         known = field_names(TrainConfig)
         if key.split(".")[0] not in known:
             raise ClaimkindError(f"search names {key}, which is no setting; {nearest(key.split('.')[0], known)}")
         if not isinstance(where, Mapping) or set(where) not in ({"low", "high"}, {"low", "high", "log"}, {"choices"}):
             raise ClaimkindError(f"search.{key} is {where}, expected {_FORMS}: correct it")
+        _check_range(key, where)
+    # The ends of the space make a model each, so that a wrong name or type is told before the first trial.
+    for end in ("low", "high"):
+        chosen = {key: where[end] if end in where else where["choices"][0] for key, where in config.search.items()}
+        build(_with_settings(config, chosen).model, "model", "claimkind.models")
+
+
+def _check_range(key: str, where: Mapping[str, Any]) -> None:
+    if "choices" in where:
+        if not isinstance(where["choices"], Sequence) or not where["choices"]:
+            raise ClaimkindError(f"search.{key} has no choices, expected a list of some: correct it")
+        return
+    low, high = where["low"], where["high"]
+    if not (isinstance(low, int | float) and isinstance(high, int | float) and low <= high):
+        raise ClaimkindError(f"search.{key} goes from {low} to {high}, expected numbers, the lower one first")
+    if where.get("log") and low <= 0:
+        raise ClaimkindError(f"search.{key} goes from {low} on a log scale, expected a number above 0")
 
 
 def _study_name(config: TuneConfig) -> str:
@@ -106,7 +129,7 @@ def _open_study(config: TuneConfig, name: str) -> "optuna.Study":
 
 def _parent_run(study: "optuna.Study", config: TuneConfig, name: str) -> str:
     with tracking.locked(name):
-        if _RUN_ID not in study.user_attrs:
+        if not tracking.is_there(study.user_attrs.get(_RUN_ID, "")):  # not yet, or not any more
             with tracking.start_run(config.experiment_name, f"search-{name}", {"kind": "search"}) as tracked:
                 tracked.log_config(asdict(config), {"study": name, "storage": config.storage})
             study.set_user_attr(_RUN_ID, tracked.run_id)
@@ -118,14 +141,30 @@ def _work_in_processes(config: TuneConfig, name: str, parent_run_id: str) -> Non
         return _work(config, name, parent_run_id)
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_work, args=(config, name, parent_run_id, number)) for number in range(config.workers)
+        context.Process(target=_work_apart, args=(config, name, parent_run_id, number))
+        for number in range(config.workers)
     ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    with tracking.signals_raise():
+        try:
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        finally:  # none goes on alone
+            for worker in workers:
+                if worker.is_alive():
+                    worker.terminate()
     if any(worker.exitcode for worker in workers):
         raise ClaimkindError("a worker of the search failed, see its message above: run the command again to go on")
+
+
+def _work_apart(config: TuneConfig, name: str, parent_run_id: str, worker: int) -> None:
+    """The same in a process of its own, with sentences for errors."""
+    try:
+        _work(config, name, parent_run_id, worker)
+    except ClaimkindError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
 
 
 def _work(config: TuneConfig, name: str, parent_run_id: str, worker: int = 0) -> None:
@@ -143,11 +182,12 @@ def _work(config: TuneConfig, name: str, parent_run_id: str, worker: int = 0) ->
     done = (TrialState.COMPLETE, TrialState.PRUNED)
 
     def objective(trial: "optuna.Trial") -> float:
-        chosen = {key: _suggest(trial, key, where) for key, where in config.search.items()}
+        chosen = {key: _suggest(trial, key, where, name) for key, where in config.search.items()}
+        evaluations = itertools.count(1)  # steps would not do: how many make an epoch depends on the batch size
 
-        def report(step: int, metrics: Mapping[str, float]) -> None:
+        def report(_: int, metrics: Mapping[str, float]) -> None:
             if _WATCHED in metrics:
-                trial.report(metrics[_WATCHED], step)
+                trial.report(metrics[_WATCHED], next(evaluations))
                 if config.prune and trial.should_prune():
                     raise Stopped
 
@@ -164,21 +204,31 @@ def _work(config: TuneConfig, name: str, parent_run_id: str, worker: int = 0) ->
         study.optimize(objective, callbacks=[stop_when_done])
 
 
-def _suggest(trial: "optuna.Trial", key: str, where: Mapping[str, Any]) -> Any:
-    if "choices" in where:
-        return trial.suggest_categorical(key, where["choices"])
-    low, high = where["low"], where["high"]
-    if isinstance(low, int) and isinstance(high, int):
-        return trial.suggest_int(key, low, high, log=bool(where.get("log")))
-    return trial.suggest_float(key, low, high, log=bool(where.get("log")))
+def _suggest(trial: "optuna.Trial", key: str, where: Mapping[str, Any], study: str) -> Any:
+    try:
+        if "choices" in where:
+            return trial.suggest_categorical(key, where["choices"])
+        low, high = where["low"], where["high"]
+        if isinstance(low, int) and isinstance(high, int):
+            return trial.suggest_int(key, low, high, log=bool(where.get("log")))
+        return trial.suggest_float(key, low, high, log=bool(where.get("log")))
+    except ValueError as error:
+        raise ClaimkindError(
+            f"search.{key} does not go with what the study {study} searched before ({error}): give another study_name"
+        ) from None
 
 
 def _with_settings(config: TuneConfig, chosen: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a training, with some of its settings replaced."""
     plain = OmegaConf.create({entry.name: getattr(config, entry.name) for entry in fields(TrainConfig)})
-    for key, value in chosen.items():
-        OmegaConf.update(plain, key, value)
-    checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), plain))
+    if "seed" in chosen and "seed" in config.model:  # which took its seed from the same key before
+        chosen = {"model.seed": chosen["seed"], **chosen}
+    try:
+        for key, value in chosen.items():
+            OmegaConf.update(plain, key, value)
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), plain))
+    except OmegaConfBaseException as error:
+        raise ClaimkindError(explain(error, TrainConfig, prefix="search.")) from None
     return checked
 
 

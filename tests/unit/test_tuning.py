@@ -5,7 +5,7 @@ import pytest
 from claimkind.config import TuneConfig
 from claimkind.errors import ClaimkindError, Stopped
 from claimkind.training import validate
-from claimkind.tuning import run
+from claimkind.tuning import _with_settings, run
 from tests.conftest import dataset_config
 
 SPACE = {"model.C": {"low": 1e-6, "high": 100.0, "log": True}, "model.word_ngrams": {"low": 1, "high": 2}}
@@ -74,6 +74,12 @@ def test_a_trial_that_is_given_up_is_marked_so(config, tiny_encoder):
         ({}, "search is empty, expected some settings to try"),
         ({"modle.C": {"low": 1, "high": 2}}, "search names modle.C, which is no setting; did you mean model"),
         ({"model.C": {"from": 1}}, r"search.model.C is {'from': 1}, expected {low, high}"),
+        ({"model.Cc": {"low": 1.0, "high": 2.0}}, "model.Cc is no setting; did you mean C"),
+        ({"model.C": {"low": 5.0, "high": 1.0}}, "search.model.C goes from 5.0 to 1.0, expected numbers, the lower"),
+        ({"model.C": {"low": 0, "high": 1.0, "log": True}}, "search.model.C goes from 0 on a log scale, expected"),
+        ({"model.min_df": {"choices": []}}, "search.model.min_df has no choices"),
+        ({"model.word_ngrams": {"low": 0, "high": 2}}, "model.word_ngrams=0, expected 1 to 10"),
+        ({"max_labels": {"choices": ["many"]}}, "max_labels has a wrong value"),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_one_sentence(config, search, message):
@@ -87,3 +93,37 @@ def test_workers_that_start_on_fresh_stores_lose_no_trial(config, in_workspace, 
     assert len(found.trials) >= 6
     assert (found.trials["state"] == "complete").all()
     assert found.trials["trial"].is_unique
+
+
+def test_a_study_of_other_choices_is_not_mixed_with_these(config):
+    run(config(search={"model.min_df": {"choices": [1, 2]}}, study_name="mine", trials=1))
+    with pytest.raises(ClaimkindError, match="does not go with what the study mine searched before"):
+        run(config(search={"model.min_df": {"choices": [1, 3]}}, study_name="mine", trials=2))
+
+
+def test_a_search_whose_run_was_deleted_gets_a_new_one(config):
+    run(config(trials=1))
+    mlflow.delete_run(parent_of(config()))
+    assert len(run(config(trials=2)).trials) == 2
+    assert mlflow.get_run(parent_of(config())).info.lifecycle_stage == "active"
+
+
+def test_a_searched_seed_is_the_seed_of_the_model(config):
+    changed = _with_settings(config(model={**MODEL, "seed": 0}), {"seed": 3})
+    assert (changed.seed, changed.model["seed"]) == (3, 3)
+
+
+def test_epochs_are_compared_with_epochs_whatever_the_batch_size(config, monkeypatch):
+    def trained(settings, name, parent_run_id, on_metrics):
+        """An epoch has as many steps as `min_df` says; all but the first eight trainings are hopeless."""
+        score = 0.8 if len(seen) < 8 else 0.1
+        seen.append(settings.model["min_df"])
+        for epoch in range(1, 4):
+            on_metrics(epoch * settings.model["min_df"], {"validation_macro_f1": score + epoch / 100})
+        return score
+
+    seen: list[int] = []
+    monkeypatch.setattr("claimkind.tuning.validate", trained)
+    states = run(config(search={"model.min_df": {"low": 7, "high": 97}}, trials=12)).trials.set_index("trial")["state"]
+    assert len(set(seen)) > 8
+    assert states[states.index >= 8].tolist() == ["pruned"] * 4

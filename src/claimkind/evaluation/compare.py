@@ -11,7 +11,7 @@ from claimkind import tracking
 from claimkind.config import CompareConfig
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import plots
-from claimkind.evaluation.metrics import Estimate, confusion_matrix, scores_of
+from claimkind.evaluation.metrics import Estimate, check_samples, confusion_matrix, scores_of
 from claimkind.evaluation.significance import Difference, Sentences, compare_all, spread
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices
 
@@ -47,6 +47,7 @@ def run(config: CompareConfig) -> Comparison:
     Raises:
         ClaimkindError: there are no such runs, or they were not measured on the same data.
     """
+    check_samples(config.bootstrap_samples)
     runs = _select(config)
     configurations = _configurations(runs)
     sentences, predicted = _predictions(configurations, "test")

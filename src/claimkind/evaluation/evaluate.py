@@ -15,7 +15,14 @@ from claimkind.dataset.build import load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.external import ExternalTest
-from claimkind.evaluation.metrics import Estimate, decided, estimate, expected_calibration_error, with_bounds
+from claimkind.evaluation.metrics import (
+    Estimate,
+    check_samples,
+    decided,
+    estimate,
+    expected_calibration_error,
+    with_bounds,
+)
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.models.base import Predictor
@@ -47,6 +54,7 @@ def run(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
     Raises:
         ClaimkindError: the model, the dataset or the suite is not as it should be.
     """
+    check_samples(config.bootstrap_samples)
     classifier = tracking.fetch_model(config.model_uri)
     result = _on_benchmark(classifier, config) if config.benchmark else _on_dataset(classifier, config)
     print(result.title)  # noqa: T201

@@ -67,7 +67,7 @@ class ExternalTest:
             without: settings of another source, whose rows on the test side the head must not be fitted on.
             head_rows: so many rows, drawn by the seed, fit the head, and all others are tested.
             published: what others report, for the table.
-            seed: of the draw and of the folds.
+            seed: of the draw.
         """
         self.name, self.published, self.seed = name, published, seed
         self.source, self.without, self.head_rows = source, without, head_rows

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 
 _CLASSES = len(LABELS)
+_FEWEST_SAMPLES = 20
 
 
 class Estimate(NamedTuple):
@@ -59,6 +61,16 @@ def scores_of(confusion: np.ndarray, *, absent_counts: bool = True) -> dict[str,
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
+
+
+def check_samples(samples: int) -> None:
+    """Refuse a number of bootstrap samples that gives no interval.
+
+    Raises:
+        ClaimkindError: there are too few.
+    """
+    if samples < _FEWEST_SAMPLES:
+        raise ClaimkindError(f"bootstrap_samples={samples} give no interval, expected at least {_FEWEST_SAMPLES}")
 
 
 def estimate(

@@ -113,3 +113,18 @@ def check_fitted(fitted: object) -> None:
     """
     if fitted is None:
         raise ClaimkindError("the model has not been fitted, expected a fitted one: call fit or load first")
+
+
+def check_settings(**settings: tuple[float, float, float]) -> None:
+    """Refuse settings that are out of range.
+
+    Args:
+        settings: by name the value, the least and the greatest that it may be.
+
+    Raises:
+        ClaimkindError: one is not.
+    """
+    for name, (value, least, greatest) in settings.items():
+        if not least <= value <= greatest:
+            expected = f"at least {least:g}" if greatest == np.inf else f"{least:g} to {greatest:g}"
+            raise ClaimkindError(f"model.{name}={value}, expected {expected}: correct it")

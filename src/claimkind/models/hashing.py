@@ -18,8 +18,8 @@ from sklearn.linear_model import LogisticRegression
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
-from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
-from claimkind.models.regression import fit_regression
+from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted, check_settings
+from claimkind.models.regression import LEAST_C, fit_regression
 
 _TABLE, _SETTINGS = "hashing.safetensors", "classifier.json"
 _AT_ONCE = 1 << 18  # characters: what is computed of them stays within a core's cache
@@ -72,10 +72,9 @@ class HashingClassifier:
             seed: of the solver.
 
         Raises:
-            ClaimkindError: a size is out of range.
+            ClaimkindError: a setting is out of range.
         """
-        if not (1 <= ngrams <= 5 and 8 <= bits <= 26):
-            raise ClaimkindError(f"model.ngrams={ngrams}, model.bits={bits}: expected 1 to 5 and 8 to 26")
+        check_settings(ngrams=(ngrams, 1, 5), bits=(bits, 8, 26), C=(C, LEAST_C, np.inf), em_steps=(em_steps, 0, 100))
         self.ngrams = ngrams
         self.bits = bits
         self.C = C

@@ -8,6 +8,10 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, certain_rows
 from claimkind.models.base import OnMetrics
 
+LEAST_C = 1e-8
+"""Regularised more strongly, a regression is nothing but its intercept."""
+_LEAST_SHARE = 1e-3
+
 
 def fit_regression(
     regression: LogisticRegression,
@@ -55,8 +59,9 @@ def _fit_shares(
     regression: LogisticRegression, features: sparse.csr_matrix, joint: np.ndarray, weights: np.ndarray
 ) -> None:
     """Fit each row as one of each class, weighted by the share that the class has in the row of `joint`."""
-    shares = (weights[:, None] * joint / (joint.sum(axis=1, keepdims=True) + 1e-12)).T.ravel()
-    used = shares > 1e-3
+    shares = joint / (joint.sum(axis=1, keepdims=True) + 1e-12)
+    used = (shares > _LEAST_SHARE).T.ravel()
+    shares = (weights[:, None] * shares).T.ravel()
     stacked = sparse.vstack([features] * len(LABELS), format="csr")
     classes = np.repeat(np.arange(len(LABELS)), len(joint))
     regression.fit(stacked[used], classes[used], sample_weight=shares[used])

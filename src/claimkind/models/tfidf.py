@@ -18,8 +18,8 @@ from sklearn.preprocessing import normalize
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
-from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
-from claimkind.models.regression import fit_regression, in_label_order
+from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted, check_settings
+from claimkind.models.regression import LEAST_C, fit_regression, in_label_order
 
 _WEIGHTS, _NGRAMS = "tfidf.safetensors", "ngrams.json"
 _WORD = r"\w+|[^\w\s]"
@@ -66,7 +66,16 @@ class TfidfClassifier:
             balanced: weigh classes inversely to their frequency.
             em_steps: steps of expectation-maximisation when there are rows whose class is not certain.
             seed: of the solver.
+
+        Raises:
+            ClaimkindError: a setting is out of range.
         """
+        check_settings(
+            word_ngrams=(word_ngrams, 1, 10), char_ngrams=(char_ngrams, 0, 20), cues=(cues, 0, np.inf),
+            min_df=(min_df, 1, np.inf), C=(C, LEAST_C, np.inf), em_steps=(em_steps, 0, 100),
+        )  # fmt: skip
+        if char_ngrams == 1:
+            raise ClaimkindError("model.char_ngrams=1, expected 0 or at least 2: the shortest that is used has two")
         self.word_ngrams = word_ngrams
         self.char_ngrams = char_ngrams
         self.cues = cues

@@ -32,7 +32,7 @@ from transformers.utils import logging
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import macro_f1
 from claimkind.labels import LABELS, certain_rows
-from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
+from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted, check_settings
 from claimkind.models.encoders import find_encoder
 
 _SETTINGS = "classifier.json"
@@ -103,7 +103,8 @@ class TransformerClassifier:
             max_length: longer sentences are cut to so many tokens.
             epochs: at most; training stops early by `patience`.
             evidence_epochs: so many epochs over the rows whose class is not certain come before those over the others,
-                at half the rate; 0 mixes all rows in every epoch.
+                at half the rate times their mean weight, for a step of Adam is as long whatever the loss is multiplied
+                by; 0 mixes all rows in every epoch.
             batch_size: sentences a step.
             learning_rate: highest rate; it rises linearly over `warmup` and falls linearly to 0.
             layer_decay: each layer learns at so many times the rate of the one above it (Howard and Ruder 2018), which
@@ -119,8 +120,14 @@ class TransformerClassifier:
             seed: of the head's initial weights, of dropout and of the order of batches.
 
         Raises:
-            ClaimkindError: `precision` is none of the three.
+            ClaimkindError: `precision` is none of the three, or a number is out of range.
         """
+        check_settings(
+            max_length=(max_length, 8, np.inf), epochs=(epochs, 0.01, np.inf), batch_size=(batch_size, 1, np.inf),
+            evidence_epochs=(evidence_epochs, 0, np.inf), learning_rate=(learning_rate, 0, 1),
+            layer_decay=(layer_decay, 0, 1), head_rate=(head_rate, 0, np.inf), consistency=(consistency, 0, np.inf),
+            warmup=(warmup, 0, 1), weight_decay=(weight_decay, 0, np.inf), patience=(patience, 1, np.inf),
+        )  # fmt: skip
         if precision not in _PRECISIONS:
             raise ClaimkindError(f"model.precision is {precision!r}, expected one of {', '.join(_PRECISIONS)}")
         self.encoder = encoder
@@ -169,7 +176,8 @@ class TransformerClassifier:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(work_dir or scratch)
             if staged:
-                stage = _Stage(self.evidence_epochs, self.learning_rate / 2, folder / "evidence")
+                rate = self.learning_rate / 2 * float(weights[~certain].mean())
+                stage = _Stage(self.evidence_epochs, rate, folder / "evidence")
                 first = self._train(stage, rows.select(np.flatnonzero(~certain)), None, on_metrics)
                 rows = rows.select(np.flatnonzero(certain))
                 on_metrics = _counted_on(on_metrics, first.state.global_step)

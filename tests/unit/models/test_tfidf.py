@@ -88,3 +88,30 @@ def test_evidence_alone_teaches_where_no_row_is_labelled():
     vague = np.tile([[0.8, 0.3, 0.1], [0.1, 0.6, 0.1], [0.1, 0.1, 0.8]], (20, 1))
     predicted = TfidfClassifier().fit(texts, vague).predict_proba(TEXTS).argmax(axis=1)
     assert predicted.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"C": 0}, "model.C=0, expected at least 1e-08"),
+        ({"word_ngrams": 0}, "model.word_ngrams=0, expected 1 to 10"),
+        ({"min_df": 0}, "model.min_df=0, expected at least 1"),
+        ({"char_ngrams": 1}, "model.char_ngrams=1, expected 0 or at least 2"),
+    ],
+)
+def test_settings_out_of_range_are_one_sentence(settings, message):
+    with pytest.raises(ClaimkindError, match=message):
+        TfidfClassifier(**settings)
+
+
+def test_evidence_of_little_weight_counts_little_and_not_nothing():
+    texts = ["rain fell", "rain may fall", "rain is dull"] * 3 + ["snow may fall", "snow fell"] * 5
+    evidence = np.concatenate([one_hot(["factual", "speculative", "opinion"] * 3), [[0, 1, 0], [1, 0, 0]] * 5])
+    evidence[9:] += 0.01  # not certain
+    without, little, much = (
+        TfidfClassifier(min_df=1, balanced=False)
+        .fit(texts, evidence, weights=np.r_[np.ones(9), np.full(10, weight)])
+        .predict_proba(["snow may fall"])[0, 1]
+        for weight in (1e-9, 9e-4, 1.0)
+    )
+    assert without < little < much

@@ -209,3 +209,18 @@ def test_bf16_prediction_is_near_to_fp32(tiny_encoder, fitted, tmp_path):
     rounded = TransformerClassifier.load(tmp_path / "model")
     difference = np.abs(rounded.predict_proba(TEXTS) - fitted.predict_proba(TEXTS))
     assert 0 < difference.max() < 0.03
+
+
+@pytest.mark.parametrize(("weight", "rate"), [(1.0, 1e-3), (0.1, 1e-4)])
+def test_evidence_that_weighs_less_moves_the_encoder_less(weight, rate, tiny_encoder):
+    rates = []
+    evidence = np.concatenate([one_hot(NAMES), np.full((20, 3), 0.2)])
+    settings = {"learning_rate": 2e-3, "batch_size": 2, "epochs": 1, "evidence_epochs": 1, "warmup": 0.0}
+    TransformerClassifier(encoder=str(tiny_encoder), layer_decay=1.0, head_rate=1.0, precision="fp32", **settings).fit(
+        TEXTS + ["Rain fell."] * 20,
+        evidence,
+        weights=np.r_[np.ones(len(TEXTS)), np.full(20, weight)],
+        on_metrics=lambda _, metrics: rates.append(metrics.get("learning_rate")),
+    )
+    assert rates[0] == pytest.approx(rate, rel=0.95), "the first stage does not heed the weight"
+    assert rates[0] <= rate
