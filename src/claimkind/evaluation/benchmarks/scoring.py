@@ -47,7 +47,7 @@ class ScoringBenchmark:
         data_dir: str,
         model_uri: str | None,
         fast_model_uris: list[str],
-        ways: Sequence[str] = ("ours", "fp32", "pipeline_32"),
+        ways: list[str],
         sentences: int = 4000,
         fast_sentences: int = 100_000,
         long_share: float = 0.01,
