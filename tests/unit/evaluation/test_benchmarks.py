@@ -79,7 +79,7 @@ def test_an_unknown_way_to_score_is_told() -> None:
 
 @pytest.mark.slow
 def test_the_scale_benchmark_relates_sizes_to_the_first(saved, in_workspace) -> None:
-    table = ScaleBenchmark("tiny", str(in_workspace / "data"), str(saved / "hashing"), rows=[50, 100]).measure()
+    table = ScaleBenchmark("tiny", str(in_workspace / "data"), str(saved / "hashing"), [50, 100], [None]).measure()
     assert table["rows"].tolist() == [50, 100]
     assert table["times the memory"][0] == table["times the speed"][0] == 1
     assert not list((in_workspace / "data").glob("tmp*")), "its files were left"

@@ -30,6 +30,7 @@ class ScaleBenchmark:
         data_dir: str,
         model_uri: str,
         rows: list[int],
+        processes: list[int | None],
         spark_cores: int | None = None,
         rounds: int = 1,
     ) -> None:
@@ -40,18 +41,21 @@ class ScaleBenchmark:
             data_dir: where it is; the files are made beside it and taken away.
             model_uri: of a saved model.
             rows: the sizes, ascending.
+            processes: in how many to score, one way after the other; null lets `scripts/score.py` choose.
             spark_cores: score with Spark on so many cores too; null leaves it out.
             rounds: how often each size is measured; the median counts.
         """
         self.dataset, self.data_dir, self.model_uri = dataset, data_dir, model_uri
-        self.rows, self.spark_cores, self.rounds = rows, spark_cores, rounds
+        self.rows, self.processes, self.spark_cores, self.rounds = rows, processes, spark_cores, rounds
 
     def measure(self) -> pd.DataFrame:
         """Time and peak memory of each size, and how they relate to those of the first."""
         sentences = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
-        ways: dict[str, Callable[..., _Took]] = {"scripts/score.py": _score}
+        ways: dict[str, Callable[..., _Took]] = {
+            f"scripts/score.py processes={number or 'null'}": functools.partial(_score, processes=number)
+            for number in self.processes
+        }
         if self.spark_cores:
-            ways["scripts/score.py processes=1"] = functools.partial(_score, processes=1)
             ways[f"scripts/score_spark.py cores={self.spark_cores}"] = _score_with_spark
         took = []
         with tempfile.TemporaryDirectory(dir=self.data_dir) as folder:
