@@ -30,7 +30,12 @@ def status(run_id):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_run_as_killed(number, in_workspace):
-    process = subprocess.Popen([sys.executable, "-c", START, "signal"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, "signal"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup and `&` would have it ignored
+    )
     run_id = process.stdout.readline().strip()
     process.send_signal(number)
     process.wait(timeout=30)
