@@ -113,11 +113,16 @@ def _params(runs: pd.DataFrame) -> list[str]:
     return sorted(str(column) for column in runs.columns if str(column).startswith("params."))
 
 
+def _settings(runs: pd.DataFrame) -> list[str]:
+    """The parameters that make a configuration: all but the seed."""
+    return [column for column in _params(runs) if column not in _SEED_PARAMS]
+
+
 def _configurations(runs: pd.DataFrame) -> list[Configuration]:
     """Runs grouped by everything but the seed, the best on validation first."""
-    params = [column for column in _params(runs) if column not in _SEED_PARAMS]
-    filled = runs.fillna(dict.fromkeys(params, ""))
-    groups = [group for _, group in filled.groupby(params, sort=False)] if params else [runs]
+    settings = _settings(runs)
+    filled = runs.fillna(dict.fromkeys(settings, ""))
+    groups = [group for _, group in filled.groupby(settings, sort=False)] if settings else [runs]
     found = [Configuration(name, group) for name, group in zip(_names(groups), groups, strict=True)]
     return sorted(found, key=lambda configuration: -_validation(configuration))
 
@@ -134,8 +139,7 @@ def _names(groups: list[pd.DataFrame]) -> list[str]:
 
 def _told_apart(group: pd.DataFrame, others: list[pd.DataFrame]) -> str:
     """The settings in which configurations differ, or the id of a run where they differ in many."""
-    params = [column for column in _params(group) if column not in _SEED_PARAMS]
-    differing = [column for column in params if len({str(other[column].iloc[0]) for other in others}) > 1]
+    differing = [column for column in _settings(group) if len({str(other[column].iloc[0]) for other in others}) > 1]
     if len(differing) > _SETTINGS_SHOWN:
         return str(group["run_id"].iloc[0])[:8]
     return ", ".join(f"{column.removeprefix('params.')}={group[column].iloc[0] or 'unset'}" for column in differing)

@@ -80,20 +80,26 @@ def compare_all(
     sampled = _macro_f1_samples(models, sentences, samples, seed)
     pairs = list(combinations(models, 2))
     comparisons = max(comparisons or 0, len(pairs))
-    measured = [_measure(models[first], models[second], sentences) for first, second in pairs]
+    means = {name: _mean_macro_f1(predicted, sentences) for name, predicted in models.items()}
+    right = {name: _majority(predicted) == sentences.truth for name, predicted in models.items()}
+    values = [means[first] - means[second] for first, second in pairs]
     between = [sampled[first] - sampled[second] for first, second in pairs]
-    raw = [_p_value(value, _error(drawn)) for value, drawn in zip(measured, between, strict=True)]
+    errors = [_error(drawn) for drawn in between]
+    raw = [_p_value(value, error) for value, error in zip(values, errors, strict=True)]
     return [
         Difference(
-            *names,
+            first,
+            second,
             macro_f1=Estimate(value, *_interval(drawn)),
             p=p,
             p_holm=corrected,
-            p_mcnemar=mcnemar(*(_majority(models[name]) == sentences.truth for name in names)),
+            p_mcnemar=mcnemar(right[first], right[second]),
             sentences=len(sentences.truth),
-            sentences_needed=_needed(value, _error(drawn), len(sentences.truth), comparisons),
+            sentences_needed=_needed(value, error, len(sentences.truth), comparisons),
         )
-        for names, value, drawn, p, corrected in zip(pairs, measured, between, raw, holm(raw, comparisons), strict=True)
+        for (first, second), value, drawn, error, p, corrected in zip(
+            pairs, values, between, errors, raw, holm(raw, comparisons), strict=True
+        )
     ]
 
 
@@ -176,10 +182,6 @@ def _p_value(difference: float, error: float) -> float:
     leaves below 5%.
     """
     return float(2 * norm.sf(abs(difference) / error)) if error > 0 else 1.0
-
-
-def _measure(first: np.ndarray, second: np.ndarray, sentences: Sentences) -> float:
-    return _mean_macro_f1(first, sentences) - _mean_macro_f1(second, sentences)
 
 
 def _majority(predicted: np.ndarray) -> np.ndarray:
