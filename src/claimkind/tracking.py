@@ -163,10 +163,15 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
 
 def is_there(run_id: str) -> bool:
     """Whether the store has a run of this id that was not deleted."""
+    return _run_of(run_id) is not None
+
+
+def _run_of(run_id: str) -> MlflowRun | None:
     try:
-        return str(mlflow.get_run(run_id).info.lifecycle_stage) == "active"
+        run = mlflow.get_run(run_id)
     except MlflowException:
-        return False
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
 
 
 @contextlib.contextmanager
@@ -293,14 +298,15 @@ class Origin(NamedTuple):
     """Of the run that trained it; none where no run is known."""
 
 
-def origin_of(model_uri: str) -> Origin:
-    """Where the model that a URI of `fetch_model` names comes from."""
+def origin_of(model_uri: str, key: str = "model_uri") -> Origin:
+    """Where a model comes from, without fetching it; for the arguments and errors see `fetch_model`."""
     if Path(model_uri).is_dir():
         return Origin(model_uri, {})
-    info = mlflow.models.get_model_info(model_uri)
+    with _naming_a_model(model_uri, key):
+        info = mlflow.models.get_model_info(model_uri)
+    run = _run_of(info.run_id) if info.run_id else None
     lasting = f"models:/{info.model_id}" if info.model_id else model_uri
-    known = info.run_id and is_there(info.run_id)
-    return Origin(lasting, dict(mlflow.get_run(info.run_id).data.params) if known else {})
+    return Origin(lasting, dict(run.data.params) if run else {})
 
 
 def fetch_table(run_id: str, name: str) -> pd.DataFrame:
@@ -355,9 +361,16 @@ def fetch_reference(model_uri: str) -> Any:
 
 
 def _download(model_uri: str, key: str) -> Path:
+    with _naming_a_model(model_uri, key):
+        return Path(mlflow.artifacts.download_artifacts(model_uri))
+
+
+@contextlib.contextmanager
+def _naming_a_model(model_uri: str, key: str) -> Iterator[None]:
+    """Asks the store for a model, and says in a sentence that there is none."""
     prepare_store("claimkind")
     try:
-        return Path(mlflow.artifacts.download_artifacts(model_uri))
+        yield
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ClaimkindError(

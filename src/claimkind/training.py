@@ -17,7 +17,7 @@ from filelock import Timeout
 from claimkind import models, tracking
 from claimkind.config import TrainConfig, build, nearest
 from claimkind.dataset.build import BuiltDataset, load_dataset
-from claimkind.dataset.rows import evidence_of
+from claimkind.dataset.rows import evidence_of, predictions_of, with_names
 from claimkind.distillation import Lessons, lessons_of, read_texts
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import model_card, plots
@@ -35,7 +35,7 @@ from claimkind.evaluation.metrics import (
     with_bounds,
 )
 from claimkind.evaluation.slices import slices_of, table_of
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS, certain_rows
+from claimkind.labels import LABELS, certain_rows
 from claimkind.manifest import fingerprint
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
 from claimkind.models.calibration import (
@@ -186,8 +186,7 @@ def _note_other_build(key: str, model_uri: str | None, dataset: BuiltDataset) ->
     """Warn of a model that may have learned what the new one is measured on."""
     if model_uri is None:
         return
-    tracking.fetch_folder(model_uri, key)  # which says what is wrong with it
-    build_of_origin = tracking.origin_of(model_uri).params.get("dataset_fingerprint", "unknown")
+    build_of_origin = tracking.origin_of(model_uri, key).params.get("dataset_fingerprint", "unknown")
     if build_of_origin != dataset.fingerprint:
         print(  # noqa: T201
             f"note: {key} was trained on the build {build_of_origin}, not on {dataset.fingerprint}: if sentences that "
@@ -262,14 +261,8 @@ def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[st
     tracked.log_config({**asdict(config), "model": dict(settings)}, params)
     tracked.log_environment()
     for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
-        rows = _with_names(dataset.splits[split])[["id", "text", "label"]]
+        rows = with_names(dataset.splits[split])[["id", "text", "label"]]
         tracked.log_dataset(rows, f"{dataset.name}-{split}", dataset.folder / f"{split}.parquet", context)
-
-
-def _with_names(rows: Dataset) -> pd.DataFrame:
-    """Rows with the names of labels instead of their positions."""
-    frame: pd.DataFrame = rows.to_pandas()
-    return frame.assign(label=frame["label"].map(dict(enumerate(LABELS))))
 
 
 def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
@@ -374,10 +367,7 @@ def _evaluate(
     if calibrated.abstain_below:
         tracked.log_metrics(_decisions(truth, probabilities, calibrated.abstain_below, f"{split}_{{}}_decided"))
     tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
-    predictions = _with_names(rows)[["id", "group", "source", "genre", "label"]].assign(
-        **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
-    )
-    tracked.log_table(predictions, f"predictions/{split}.parquet")
+    tracked.log_table(predictions_of(rows, probabilities), f"predictions/{split}.parquet")
     if split == "test":  # what scoring compares other texts with
         said = label_probabilities(calibrated, probabilities)
         tracked.log_text(
@@ -400,7 +390,7 @@ def _card(
     probabilities: np.ndarray,
     config: TrainConfig,
 ) -> str:
-    trained = _with_names(dataset.splits["train"])[weights > 0][["source", "label", "licence"]]
+    trained = with_names(dataset.splits["train"])[weights > 0][["source", "label", "licence"]]
     rows = dataset.splits["test"]
     coverage, precision = decided(np.asarray(rows["label"]), probabilities, calibrated.abstain_below)
     subject = model_card.Subject(

@@ -10,7 +10,7 @@ import pandas as pd
 from datasets import ClassLabel, Dataset, Features, List, Value
 
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 
 SPLITS = ("train", "validation", "test")
 
@@ -92,6 +92,18 @@ def read_rows(path: Path) -> Dataset:
 def evidence_of(rows: Dataset) -> np.ndarray:
     """The evidence of rows as an (n, 3) float64 array."""
     return np.asarray(rows["evidence"], dtype=np.float64).reshape(-1, len(LABELS))
+
+
+def with_names(rows: Dataset) -> pd.DataFrame:
+    """Rows with the names of labels instead of their positions."""
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame.assign(label=frame["label"].map(dict(enumerate(LABELS))))
+
+
+def predictions_of(rows: Dataset, probabilities: np.ndarray) -> pd.DataFrame:
+    """What runs log of rows and the probabilities, (n, 3), that a model gives them, and what comparing reads."""
+    columns = dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
+    return with_names(rows)[["id", "group", "source", "genre", "label"]].assign(**columns)
 
 
 def check_unique(rows: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from datasets import Dataset
 from claimkind import tracking
 from claimkind.config import EvaluateConfig, build
 from claimkind.dataset.build import load_dataset
+from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.external import ExternalTest
@@ -24,7 +25,7 @@ from claimkind.evaluation.metrics import (
     with_bounds,
 )
 from claimkind.evaluation.slices import slices_of, table_of
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.labels import LABELS
 from claimkind.models.base import Predictor
 
 _SPLITS = ("validation", "test")
@@ -103,7 +104,7 @@ def _on_dataset(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:
     metrics["behaviour_pass_rate"] = float(tables["behaviour"]["rate"].iloc[-1])
     tags = {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
     name = f"{dataset.name}-{config.split}"
-    return _Evaluation(name, title, tables, metrics, tags, _predictions(rows, probabilities))
+    return _Evaluation(name, title, tables, metrics, tags, predictions_of(rows, probabilities))
 
 
 def _whole(scores: Mapping[str, Estimate], metrics: Mapping[str, float], split: str) -> pd.DataFrame:
@@ -142,9 +143,3 @@ def _parts(
         tables[f"{column}s"] = table_of(masks, truth, probabilities, groups, samples=samples)
     tables["slices"] = table_of(slices_of(rows["text"][:]), truth, probabilities, groups, samples=samples)
     return tables
-
-
-def _predictions(rows: Dataset, probabilities: np.ndarray) -> pd.DataFrame:
-    frame: pd.DataFrame = rows.to_pandas()[["id", "group", "source", "genre", "label"]]
-    frame = frame.assign(label=[LABELS[index] for index in frame["label"]])
-    return frame.assign(**dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True)))
