@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from claimkind.config import ScoreConfig
+from claimkind.config import DatasetConfig, ScoreConfig
 from claimkind.dataset.build import refuse_benchmarks
-from claimkind.dataset.near_duplicates import normalise
+from claimkind.dataset.near_duplicates import merge_groups, near_duplicate_links, normalise
 from claimkind.labels import LABELS
 from claimkind.models.base import Predictor
 from claimkind.scoring.engine import read_units
@@ -45,13 +45,13 @@ def lessons_of(teacher: Predictor, texts: Sequence[str], weights: np.ndarray) ->
     )
 
 
-def read_texts(paths: Sequence[str], held_out: Iterable[str], refused: Sequence[str]) -> list[str]:
+def read_texts(paths: Sequence[str], held_out: Iterable[str], dataset: DatasetConfig) -> list[str]:
     """The different sentences of files and folders, read as scoring reads them; bad rows are passed over.
 
     Args:
         paths: the files and folders.
-        held_out: sentences that a model is measured on, which are left out.
-        refused: files of digests of sentences of benchmarks.
+        held_out: sentences that a model is measured on, which are left out with what is nearly the same as they.
+        dataset: says what is nearly the same, and which sentences are of benchmarks.
 
     Raises:
         ClaimkindError: there is no such file, one is not as it should be, or one holds a sentence of a benchmark.
@@ -60,7 +60,10 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], refused: Sequence[
     for path in paths:
         for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
             found.update(dict.fromkeys(chunk.rows["text"], path))
-    measured = set(map(normalise, held_out))
-    keys = {text: normalise(text) for text in found}
-    refuse_benchmarks(pd.Series(list(keys.values())), pd.Series(list(found.values())), refused)
-    return [text for text in found if keys[text] not in measured]
+    keys = pd.Series([normalise(text) for text in found], dtype=object)
+    refuse_benchmarks(keys, pd.Series(list(found.values()), dtype=object), dataset.refused)
+    measured = list(map(normalise, held_out))
+    links = near_duplicate_links([*measured, *keys], dataset.near_duplicate_threshold)
+    # A group is called by its first member, and those that are measured stand first.
+    groups = merge_groups(pd.Series(range(len(measured) + len(keys))), links)[len(measured) :]
+    return [text for text, group in zip(found, groups, strict=True) if group >= len(measured)]

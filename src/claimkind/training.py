@@ -312,7 +312,7 @@ def _lessons(dataset: BuiltDataset, weights: np.ndarray, config: TrainConfig) ->
     labelled = certain_rows(lessons.evidence)
     texts = [text for text, known in zip(lessons.texts, labelled, strict=True) if not known]
     held_out = [text for split in _EVALUATED for text in dataset.splits[split]["text"]]
-    further = read_texts(config.distil_texts, held_out, config.dataset.refused)
+    further = read_texts(config.distil_texts, held_out, config.dataset)
     if not config.evidence_weight:
         raise ClaimkindError("distil_from teaches rows that weigh evidence_weight=0: raise it, to 1 say")
     if not (texts or further):

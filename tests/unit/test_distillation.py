@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from claimkind.config import DatasetConfig
 from claimkind.distillation import lessons_of, read_texts
 from claimkind.errors import ClaimkindError
 from claimkind.models.hashing import HashingClassifier
@@ -33,16 +34,22 @@ def test_texts_are_read_once_each_and_documents_are_split(tmp_path):
     (tmp_path / "one.txt").write_text("It rains. It rains. Sun.")
     (tmp_path / "two.csv").write_text("text,id\nSun.,1\nFog.,2\n,3\n")
     paths = [str(tmp_path / "one.txt"), str(tmp_path / "two.csv")]
-    assert read_texts(paths, [], []) == ["It rains.", "Sun.", "Fog."]
+    assert read_texts(paths, [], DatasetConfig()) == ["It rains.", "Sun.", "Fog."]
     with pytest.raises(ClaimkindError, match="none does not exist"):
-        read_texts([str(tmp_path / "none")], [], [])
+        read_texts([str(tmp_path / "none")], [], DatasetConfig())
 
 
 def test_nothing_that_a_model_is_measured_on_is_a_lesson(tmp_path):
     (tmp_path / "one.txt").write_text("It rains. Sun.")
     paths = [str(tmp_path / "one.txt")]
-    assert read_texts(paths, ["it  RAINS."], []) == ["Sun."]
+    assert read_texts(paths, ["it  RAINS."], DatasetConfig()) == ["Sun."]
     digest = hashlib.sha256(b"sun.").hexdigest()[:16]
     (tmp_path / "subj.txt").write_text(f"{digest}\n")
     with pytest.raises(ClaimkindError, match=r"1 sentences of the benchmark subj are in the source .*one\.txt"):
-        read_texts(paths, [], [str(tmp_path / "subj.txt")])
+        read_texts(paths, [], DatasetConfig(refused=[str(tmp_path / "subj.txt")]))
+
+
+def test_what_is_nearly_a_sentence_that_a_model_is_measured_on_is_no_lesson_either(tmp_path):
+    measured = "The council approved the new bridge over the river on Monday evening."
+    (tmp_path / "one.txt").write_text(measured.replace("Monday", "Sunday") + "\nThe bank raised its rates.")
+    assert read_texts([str(tmp_path / "one.txt")], [measured], DatasetConfig()) == ["The bank raised its rates."]
