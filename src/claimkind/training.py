@@ -83,6 +83,7 @@ def run(config: TrainConfig) -> TrainedRun:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
     planned = _plan(config)
+    note_other_builds(config, planned.dataset)
     with _work_dir(config, planned.settings, planned.dataset) as work_dir:
         trained, unmet = _train(planned, work_dir, config)
     print(  # noqa: T201
@@ -177,21 +178,21 @@ def _plan(config: TrainConfig) -> _Planned:
     settings = _settings(config)
     classifier: Classifier = build(settings, "model", "claimkind.models")
     dataset = load_dataset(config.data_dir, config.dataset.name)
-    for key in ("init_from", "distil_from"):
-        _note_other_build(key, getattr(config, key), dataset)
     return _Planned(settings, classifier, dataset, training_weights(dataset.splits["train"].to_pandas(), config))
 
 
-def _note_other_build(key: str, model_uri: str | None, dataset: BuiltDataset) -> None:
-    """Warn of a model that may have learned what the new one is measured on."""
-    if model_uri is None:
-        return
-    build_of_origin = tracking.origin_of(model_uri, key).params.get("dataset_fingerprint", "unknown")
-    if build_of_origin != dataset.fingerprint:
-        print(  # noqa: T201
-            f"note: {key} was trained on the build {build_of_origin}, not on {dataset.fingerprint}: if sentences that "
-            "it learned are among the test sentences here, the figures flatter the new model"
-        )
+def note_other_builds(config: TrainConfig, dataset: BuiltDataset) -> None:
+    """Warn of a saved model that may have learned what the new one is measured on."""
+    for key in ("init_from", "distil_from"):
+        model_uri = getattr(config, key)
+        if model_uri is None:
+            continue
+        build_of_origin = tracking.origin_of(model_uri, key).params.get("dataset_fingerprint", "unknown")
+        if build_of_origin != dataset.fingerprint:
+            print(  # noqa: T201
+                f"note: {key} was trained on the build {build_of_origin}, not on {dataset.fingerprint}: if sentences "
+                "that it learned are among the test sentences here, the figures flatter the new model"
+            )
 
 
 def _into(tracked: tracking.Run) -> OnMetrics:

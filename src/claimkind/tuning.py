@@ -16,11 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from claimkind import tracking
 from claimkind.config import TrainConfig, TuneConfig, build, explain, field_names, nearest
-from claimkind.dataset.build import load_dataset
+from claimkind.dataset.build import BuiltDataset, load_dataset
 from claimkind.errors import ClaimkindError, Stopped
 from claimkind.evaluation import plots
 from claimkind.manifest import fingerprint
-from claimkind.training import validate
+from claimkind.training import note_other_builds, validate
 
 try:
     import optuna
@@ -57,7 +57,9 @@ def run(config: TuneConfig) -> Found:
     _check(config)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     tracking.prepare_store(config.experiment_name)
-    name = config.study_name or _study_name(config)
+    dataset = load_dataset(config.data_dir, config.dataset.name)
+    note_other_builds(config, dataset)
+    name = config.study_name or _study_name(config, dataset)
     study = _open_study(config, name)
     parent_run_id = _parent_run(study, config, name)
     _work_in_processes(config, name, parent_run_id)
@@ -97,11 +99,10 @@ def _check_range(key: str, where: Mapping[str, Any]) -> None:
         raise ClaimkindError(f"search.{key} goes from {low} on a log scale, expected a number above 0")
 
 
-def _study_name(config: TuneConfig) -> str:
+def _study_name(config: TuneConfig, dataset: BuiltDataset) -> str:
     """The same for the same data, space and settings, however many trials and workers are asked for."""
     how = {entry.name for entry in fields(TuneConfig)} - {entry.name for entry in fields(TrainConfig)} - {"search"}
     settings = {key: value for key, value in asdict(config).items() if key not in how}
-    dataset = load_dataset(config.data_dir, config.dataset.name)
     family = str(config.model["_target_"]).split(".")[-2]
     return f"{family}-{dataset.name}-{fingerprint(settings | {'dataset': dataset.fingerprint})}"
 
