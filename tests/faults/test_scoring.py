@@ -96,6 +96,114 @@ def test_parts_of_something_else_are_not_mixed_in(changed, model, tmp_path, monk
         score(settings["model"], source, output, chunk_size=settings["chunk_size"])
 
 
+def test_nothing_is_in_the_way_of_a_second_try_where_nothing_was_done(model, tmp_path):
+    (tmp_path / "in.csv").write_text("body\nSun.\n")
+    with pytest.raises(ClaimkindError, match="has no column 'text'"):
+        score(model, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert score(model, tmp_path / "in.csv", tmp_path / "out.csv", text_column="body").rows == 1
+
+
+def test_a_damaged_journal_is_one_sentence(model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=1)
+        score(model, source, output)
+    (tmp_path / "out.csv.parts" / "journal.json").write_text("")
+    with pytest.raises(ClaimkindError, match=r"journal\.json is missing or damaged.*delete the folder to start over"):
+        score(model, source, output)
+
+
+def test_an_output_in_the_folder_of_its_input_goes_on_too(model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.jsonl"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=2)
+        score(model, tmp_path, output)
+    assert score(model, tmp_path, output).rows == 199
+    assert source.exists()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_what_looks_like_a_number_is_text_after_a_cut_too(ending, model, tmp_path, monkeypatch):
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": "2024", "much": 2**70}) + "\n" for _ in range(100)))
+    settings = {"report": str(tmp_path / "r.html"), "explain": True}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=1)
+        score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
+    monkeypatch.setattr(engine, "_REPORTED", 3)
+    summary = score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
+    assert (summary.rows, summary.resumed) == (100, 50)
+    assert "50 of them were there from an earlier run" in summary.text(Path("out"), Path("rejected"))
+
+
+@pytest.fixture
+def with_workers(model, tmp_path):
+    """A scoring with worker processes, begun in a session of its own, which has written some parts; and its workers."""
+    source = write_input(tmp_path / "in.jsonl", 40_000)
+    arguments = [
+        f"model_uri={model}",
+        f"input={source}",
+        f"output={tmp_path / 'out.csv'}",
+        "chunk_size=50",
+        "processes=2",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for_parts(tmp_path / "out.csv", 5, process)
+    yield process, children_of(process.pid)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def children_of(pid):
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def have_ended(pids):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if not any(
+            Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text() for pid in pids
+        ):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@linux
+def test_ctrl_c_ends_a_run_with_workers(with_workers):
+    process, workers = with_workers
+    assert len(workers) == 2
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in errors, errors
+    assert have_ended(workers)
+
+
+@linux
+def test_workers_end_with_a_parent_that_is_killed(with_workers):
+    process, workers = with_workers
+    process.kill()
+    assert have_ended(workers), "workers go on without anyone who waits for them"
+
+
+@linux
+def test_a_worker_that_is_killed_is_one_sentence(with_workers):
+    process, workers = with_workers
+    os.kill(workers[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "error: a worker process was killed, for want of memory perhaps; what is done is kept" in errors
+    assert "Traceback" not in errors, errors
+
+
 def test_a_second_process_on_the_same_output_is_refused(model, tmp_path):
     source, output = write_input(tmp_path / "in.jsonl", 100), tmp_path / "out.csv"
     with (

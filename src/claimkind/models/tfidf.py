@@ -35,6 +35,7 @@ _CUT: dict[str, dict[str, Any]] = {
 }
 _LEARNED = ("coef_", "intercept_", "classes_")  # by the regression
 _WORDS_REMEMBERED = 1 << 16  # some 20 MB
+_LONGEST_REMEMBERED = 50  # what is longer is an address or a slip, and does not come again
 
 
 class TfidfClassifier:
@@ -248,7 +249,12 @@ class _Features:
         return self._stacked([view.transform(self._seen_by(name, texts)) for name, view in self.views.items()])
 
     def _character_columns(self, text: str) -> list[int]:
-        return list(itertools.chain.from_iterable(map(self._columns_of, text.lower().split())))
+        return list(
+            itertools.chain.from_iterable(
+                self._columns_of(word) if len(word) <= _LONGEST_REMEMBERED else self._look_up(word)
+                for word in text.lower().split()
+            )
+        )
 
     def _look_up(self, word: str) -> tuple[int, ...]:
         """The columns of a word's character n-grams."""

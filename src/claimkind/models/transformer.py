@@ -353,6 +353,11 @@ class TransformerClassifier:
                 progress.update(len(rows))
         return sums / tokens[:, None]
 
+    @property
+    def arithmetic(self) -> str:
+        """What it predicts in on this machine; on another, probabilities may differ a little."""
+        return f"{'bf16' if computes_bf16(self.precision) else 'fp32'}, {'GPU' if torch.cuda.is_available() else 'CPU'}"
+
     def _scoring_model(self) -> Any:
         """The model as it predicts: its layers in bf16 where training would be too."""
         if self._scoring is None or self._scoring[0] is not self.model_:

@@ -4,24 +4,25 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
 
-from claimkind import models
+from claimkind import __version__, models
 from claimkind.config import ScoreConfig
 from claimkind.dataset.sentences import split_sentences
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.base import Predictor
 from claimkind.scoring.journal import Journal, digest_of
-from claimkind.scoring.labelling import OUTPUT_COLUMNS, beside, hold, label_held, label_with_windows, load
+from claimkind.scoring.labelling import OUTPUT_COLUMNS, beside, hold, label_held, label_with_windows, start_worker
 from claimkind.scoring.readers import (
     TEXT_ENDINGS,
     Chunk,
@@ -29,11 +30,12 @@ from claimkind.scoring.readers import (
     Rejected,
     count_rows,
     find_files,
+    is_packed,
     kind_of,
     read_documents,
     read_rows,
 )
-from claimkind.scoring.report import write_report
+from claimkind.scoring.report import check_report, write_report
 from claimkind.scoring.summary import Summary
 from claimkind.scoring.writers import check_output
 
@@ -41,7 +43,9 @@ _UNITS = ("auto", "document", "sentence")
 _WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
 _REPORTED = 20_000  # sentences of a report
 _READ_AHEAD = 1 << 17  # rows by which that is judged
+_HELD = 1 << 24  # characters of a part, and of the rows read ahead: so many, or little more, are in memory at once
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
+_SPLIT_COLUMNS = ("document", "sentence", "paragraph", "start", "end")
 
 
 class _Labeller(NamedTuple):
@@ -64,26 +68,20 @@ def run(config: ScoreConfig) -> Summary:
     """
     from claimkind import tracking  # imports MLflow, which a server or worker that only labels does not need
 
-    if config.unit not in _UNITS:
-        raise ClaimkindError(f"unit={config.unit} is unknown, expected one of {', '.join(_UNITS)}")
-    if config.processes is not None and config.processes < 1:
-        raise ClaimkindError(f"processes={config.processes}, expected 1 or more, or null")
-    if config.explain and not config.report:
-        raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
-    output = Path(config.output)
-    check_output(output)
-    files = find_files(Path(config.input))
+    _check(config)
+    journal = Journal(Path(config.output))
+    files = find_files(Path(config.input), journal.written)
     folder = tracking.fetch_folder(config.model_uri)
     classifier = models.load(folder)
     summary = Summary(tracking.fetch_reference(config.model_uri))
     kept: list[pd.DataFrame] = []
-    journal = Journal(output)
-    with journal.opened(_work(config, files, folder)), _progress(files, config) as progress:
-        parts = 0
+    work = _work(config, files, folder, getattr(classifier, "arithmetic", ""))
+    with journal.opened(work), _progress(files, config) as progress:
+        parts, done = 0, journal.done
         for rows, rejected in _scored(_chunks(files, config), _Labeller(classifier, folder, config.processes), journal):
             parts += 1
-            summary.add(rows, rejected)
-            progress.update(len(rows))
+            summary.add(rows, rejected, resumed=parts <= done)
+            _advance(progress, summary, _size_of_texts(files, config))
             _check_rejected(summary, config)
             # A page of more than that no browser shows well, and memory must not grow with the input.
             if config.report and sum(map(len, kept)) < _REPORTED:
@@ -91,6 +89,11 @@ def run(config: ScoreConfig) -> Summary:
         if not parts:
             raise ClaimkindError(f"input={config.input} holds no row to score, expected one at least: check it")
         journal.finish(parts)
+    if not summary.rows:
+        raise ClaimkindError(
+            f"none of the {summary.rejected:,} rows of input={config.input} can be scored, expected some; see "
+            f"{journal.rejected_path} for the reasons"
+        )
     if config.report:
         write_report(
             Path(config.report),
@@ -98,19 +101,37 @@ def run(config: ScoreConfig) -> Summary:
             title=_title(Path(config.input).stem, summary.rows),
             explained_by=classifier if config.explain else None,
         )
-    print(summary.text(output, journal.rejected_path))  # noqa: T201
+    print(summary.text(journal.output, journal.rejected_path))  # noqa: T201
     return summary
+
+
+def _check(config: ScoreConfig) -> None:
+    if config.unit not in _UNITS:
+        raise ClaimkindError(f"unit={config.unit} is unknown, expected one of {', '.join(_UNITS)}")
+    if config.processes is not None and config.processes < 1:
+        raise ClaimkindError(f"processes={config.processes}, expected 1 or more, or null")
+    if config.chunk_size < 1:
+        raise ClaimkindError(f"chunk_size={config.chunk_size}, expected 1 or more rows")
+    if config.explain and not config.report:
+        raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
+    if Path(config.output).resolve() == Path(config.input).resolve():
+        raise ClaimkindError(f"output={config.output} is the input, which would be lost: choose another name")
+    check_output(Path(config.output))
+    if config.report:
+        check_report(Path(config.report))
 
 
 def _title(name: str, rows: int) -> str:
     return name if rows <= _REPORTED else f"{name}: the first {_REPORTED:,} of {rows:,} sentences"
 
 
-def _work(config: ScoreConfig, files: Sequence[Path], folder: Path) -> dict[str, str | int]:
-    """What the output is made from: parts made from anything else must not be mixed in."""
+def _work(config: ScoreConfig, files: Sequence[Path], folder: Path, arithmetic: str) -> dict[str, str | int]:
+    """What the output is made from, and how: parts made otherwise must not be mixed in."""
     return {
-        "input": digest_of(files),
+        "input": digest_of(files, _root(config)),
         "model": sha256_file(folder / MANIFEST)[:16],
+        "version": __version__,
+        "arithmetic": arithmetic,
         "unit": config.unit,
         "text_column": config.text_column,
         "id_column": config.id_column,
@@ -118,9 +139,30 @@ def _work(config: ScoreConfig, files: Sequence[Path], folder: Path) -> dict[str,
     }
 
 
+def _root(config: ScoreConfig) -> Path:
+    """What the names of files are told from."""
+    return Path(config.input) if Path(config.input).is_dir() else Path(config.input).parent
+
+
 def _progress(files: Sequence[Path], config: ScoreConfig) -> Any:
     total = None if any(_is_split(path, config) for path in files) else sum(count_rows(path) for path in files)
     return tqdm(total=total, unit=" rows", desc="scoring", delay=2)
+
+
+def _size_of_texts(files: Sequence[Path], config: ScoreConfig) -> int | None:
+    """About how many characters are to be split into sentences; None if rows are counted, or files are packed."""
+    if not any(_is_split(path, config) for path in files) or any(map(is_packed, files)):
+        return None
+    return sum(path.stat().st_size for path in files)
+
+
+def _advance(progress: Any, summary: Summary, size: int | None) -> None:
+    """Show how far it is; how many sentences there will be is told by those of the texts so far."""
+    if summary.resumed == summary.rows:
+        progress.initial = summary.resumed  # which is no speed of this run
+    if size is not None and summary.characters:
+        progress.total = max(summary.rows, round(summary.rows * size / summary.characters))
+    progress.update(summary.rows - progress.n)
 
 
 def _check_rejected(summary: Summary, config: ScoreConfig) -> None:
@@ -142,21 +184,22 @@ def _chunks(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
 
 def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
     """Read the rows to be labelled, with `text` and what the output says beside the label."""
-    folder = Path(config.input).is_dir()
-    root = Path(config.input) if folder else Path(config.input).parent
     columns = Columns(config.text_column, config.id_column)
     for path in files:
-        name = path.relative_to(root).as_posix()
+        name = path.relative_to(_root(config)).as_posix()
         if kind_of(path) in TEXT_ENDINGS and _is_split(path, config):
             chunks: Iterable[Chunk] = (read_documents(path, name),)
         else:
-            chunks = read_rows(path, name, columns, config.chunk_size, among_others=folder)
+            chunks = read_rows(path, name, columns, config.chunk_size, among_others=Path(config.input).is_dir())
         for chunk in chunks:
             yield Chunk(split_documents(chunk.rows), chunk.rejected) if _is_split(path, config) else chunk
 
 
 def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
-    """Join small chunks and part large ones, so that each but the last holds `size` rows."""
+    """Join small chunks and part large ones, so that each but the last holds `size` rows.
+
+    Fewer where these are long, or where many are rejected: what is held does not grow with the input.
+    """
     rows: list[pd.DataFrame] = []
     rejected: list[Rejected] = []
     held = 0
@@ -169,21 +212,40 @@ def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
                 joined = pd.concat(rows, ignore_index=True)
                 yield Chunk(joined[:size], rejected)
                 rows, rejected, held = [joined[size:]], [], held - size
+        if len(rejected) >= size or sum(map(_characters, rows)) >= _HELD:
+            yield Chunk(_together(rows), rejected)
+            rows, rejected, held = [], [], 0
     if held or rejected:
-        yield Chunk(pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["id", "text"]), rejected)
+        yield Chunk(_together(rows), rejected)
+
+
+def _together(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["id", "text"], dtype=object)
+
+
+def _characters(rows: pd.DataFrame) -> int:
+    return sum(map(len, rows["text"]))
 
 
 def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
-    """Sentences of documents: `document`, `sentence` and `paragraph` (from 0), `start`, `end`, `text`."""
-    rows = []
-    for name, text in zip(documents["id"], documents["text"], strict=True):
+    """Sentences of documents: `document`, `sentence` and `paragraph` (from 0), `start`, `end`, `text`.
+
+    Further columns of a document stand beside each of its sentences.
+    """
+    rows, origins = [], []
+    for place, (name, text) in enumerate(zip(documents["id"], documents["text"], strict=True)):
         paragraph, before = 0, 0
         for number, sentence in enumerate(split_sentences(text)):
             # A line break in the gap before a sentence begins a paragraph.
             paragraph += number > 0 and "\n" in text[before : sentence.start]
             before = sentence.end
             rows.append((name, number, paragraph, *sentence))
-    return pd.DataFrame(rows, columns=["document", "sentence", "paragraph", "start", "end", "text"])
+            origins.append(place)
+    # As objects: beside rows of tables, which have none, numbers would become fractions.
+    sentences = pd.DataFrame(rows, columns=[*_SPLIT_COLUMNS, "text"], dtype=object)
+    others = documents.drop(columns=["id", "text"])
+    others = others.rename(columns=beside(others.columns, _SPLIT_COLUMNS)).iloc[origins]
+    return pd.concat([sentences, others.reset_index(drop=True)], axis=1)
 
 
 def _scored(chunks: Iterator[Chunk], labeller: _Labeller, journal: Journal) -> Iterator[tuple[pd.DataFrame, int]]:
@@ -211,18 +273,48 @@ def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Ch
     labelled = label_with_windows(labeller.classifier, first.rows["text"].tolist())
     seconds = (time.perf_counter() - start) / max(1, len(first.rows))
     yield first, labelled
-    read = list(itertools.islice(chunks, max(1, _READ_AHEAD // max(1, len(first.rows)))))
+    read = _read_ahead(chunks)
     worth = seconds * sum(len(chunk.rows) for chunk in read) > _WORTH_A_POOL
     with _pool(labeller, worth=worth) as (pool, ahead):
         waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
         for chunk in itertools.chain(read, chunks):
-            waiting.append((chunk, pool.submit(label_held, chunk.rows["text"].tolist())))
+            with _uninterrupted():
+                waiting.append((chunk, pool.submit(label_held, chunk.rows["text"].tolist())))
             if len(waiting) > ahead:
                 done, future = waiting.popleft()
-                yield done, future.result()
+                yield done, _result_of(future)
         while waiting:
             done, future = waiting.popleft()
-            yield done, future.result()
+            yield done, _result_of(future)
+
+
+def _read_ahead(chunks: Iterator[Chunk]) -> list[Chunk]:
+    read, rows, characters = [], 0, 0
+    while rows < _READ_AHEAD and characters < _HELD and (chunk := next(chunks, None)):
+        read.append(chunk)
+        rows += len(chunk.rows)
+        characters += _characters(chunk.rows)
+    return read
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Workers that start here never hear of Ctrl-C: one that died of it could take a lock of the others along."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _result_of(future: "Future[pd.DataFrame]") -> pd.DataFrame:
+    try:
+        return future.result()
+    except BrokenExecutor:
+        raise ClaimkindError(
+            "a worker process was killed, for want of memory perhaps; what is done is kept: give a lower processes or "
+            "chunk_size, or run the same again"
+        ) from None
 
 
 def _cores() -> int:
@@ -237,7 +329,7 @@ def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]
     pool: Executor
     if getattr(labeller.classifier, "on_one_core", False) and processes > 1:
         spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(processes, spawn, initializer=load, initargs=(str(labeller.folder),))
+        pool = ProcessPoolExecutor(processes, spawn, initializer=start_worker, initargs=(str(labeller.folder),))
         ahead = processes + 1
     else:
         hold(labeller.classifier)

@@ -26,7 +26,13 @@ class Journal:
         """Of an output; its parts are in a folder of the same name and `.parts`."""
         self.output = output
         self.folder = output.with_name(f"{output.name}.parts")
+        self.gone = output.with_name(f".{output.name}.parts.gone")
         self.rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """All files and folders that scoring into this output writes."""
+        return self.output, self.rejected_path, self.folder, self.gone
 
     @contextlib.contextmanager
     def opened(self, work: Mapping[str, Any]) -> Iterator[Self]:
@@ -36,10 +42,15 @@ class Journal:
             work: what the output is made from: digests of input and model, and the options.
 
         Raises:
-            ClaimkindError: another process is writing this output, what was begun is made from something else, or the
-                disk is full.
+            ClaimkindError: the output's folder cannot be made, another process is writing this output, what was begun
+                is made from something else, or the disk is full.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ClaimkindError(
+                f"output={self.output} cannot be written ({error.strerror}), expected a place for it: choose another"
+            ) from None
         lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             lock.acquire()
@@ -51,7 +62,7 @@ class Journal:
             self._check(work)
             yield self
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise ClaimkindError(
                 f"the disk is full; {self.done} parts of {self.output} are kept: free some space and run the same again"
@@ -60,18 +71,27 @@ class Journal:
             lock.release()
 
     def _check(self, work: Mapping[str, Any]) -> None:
+        shutil.rmtree(self.gone, ignore_errors=True)  # of a run that was killed as it ended
         path = self.folder / _JOURNAL
-        if path.is_file():
-            begun = json.loads(path.read_text(encoding="utf-8"))
-            changed = [name for name in work if begun.get(name) != work[name]]
-            if changed:
-                raise ClaimkindError(
-                    f"{self.folder} holds parts made with another {changed[0]} ({begun.get(changed[0])}, now "
-                    f"{work[changed[0]]}): delete the folder to start over, or give another output"
-                )
-        else:
+        if not self.done:  # nothing is lost by beginning anew
+            for notes in self.folder.glob("rejected-*.jsonl"):
+                notes.unlink()
             with whole_or_not_at_all(path) as draft:
                 draft.write_text(json.dumps(work, indent=2) + "\n", encoding="utf-8")
+            return
+        try:
+            begun = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            raise ClaimkindError(
+                f"{path} is missing or damaged, expected what the parts beside it are made from: delete the folder to "
+                "start over, or give another output"
+            ) from None
+        changed = [name for name in work if begun.get(name) != work[name]]
+        if changed:
+            raise ClaimkindError(
+                f"{self.folder} holds parts made with another {changed[0]} ({begun.get(changed[0])}, now "
+                f"{work[changed[0]]}): delete the folder to start over, or give another output"
+            )
 
     def _part(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}{self.output.suffix.lower()}"
@@ -109,17 +129,16 @@ class Journal:
             self.rejected_path.unlink(missing_ok=True)
         join_parts([self._part(number) for number in range(parts)], self.output)
         # In one step: what is left of a folder must not pass for the parts of another run.
-        gone = self.folder.with_name(f".{self.folder.name}.gone")
-        shutil.rmtree(gone, ignore_errors=True)
-        self.folder.rename(gone)
-        shutil.rmtree(gone)
+        shutil.rmtree(self.gone, ignore_errors=True)
+        self.folder.rename(self.gone)
+        shutil.rmtree(self.gone)
 
 
-def digest_of(files: Sequence[Path]) -> str:
-    """16 hex digits that change with the name or the bytes of any file."""
+def digest_of(files: Sequence[Path], root: Path) -> str:
+    """16 hex digits that change with the bytes of any file, or with its path below `root`."""
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.name.encode())
+        digest.update(path.relative_to(root).as_posix().encode("utf-8", "surrogateescape"))
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]

@@ -1,5 +1,9 @@
 """Labelling texts with a classifier: all that a worker process, a server or Spark needs, and quick to import."""
 
+import multiprocessing
+import os
+import re
+import threading
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -16,19 +20,11 @@ _held: dict[str, Predictor] = {}
 def beside(columns: Iterable[str], ours: Sequence[str]) -> dict[str, str]:
     """New names for the columns of an input, so that none is lost: `input_<name>` where we write one of that name.
 
-    Names are compared without regard to case, as Spark does.
+    What is called so already gets another `input_`, whether or not the input has the name itself: one part of an input
+    may have it, and another not. Names are compared without regard to case, as Spark does.
     """
-    columns = list(columns)
-    taken = {name.lower() for name in (*ours, *columns)}
-    renamed = {}
-    for name in columns:
-        new = name
-        if name.lower() in {own.lower() for own in ours}:
-            while new.lower() in taken:
-                new = f"input_{new}"
-            taken.add(new.lower())
-        renamed[name] = new
-    return renamed
+    taken = re.compile(f"(input_)*({'|'.join(map(re.escape, ours))})", re.IGNORECASE)
+    return {name: f"input_{name}" if taken.fullmatch(name) else name for name in columns}
 
 
 def hold(classifier: Predictor) -> None:
@@ -36,9 +32,17 @@ def hold(classifier: Predictor) -> None:
     _held["model"] = classifier
 
 
-def load(folder: str) -> None:
-    """Load a saved model and keep it for `label_held`: how a worker process begins."""
+def start_worker(folder: str) -> None:
+    """Load a saved model and keep it for `label_held`: how a worker process begins. It ends with its parent."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     hold(models.load(folder))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # it was killed: nobody waits for what this process computes
 
 
 def label_held(texts: list[str]) -> pd.DataFrame:

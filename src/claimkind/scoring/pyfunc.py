@@ -22,10 +22,13 @@ class SentenceModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Label the column `text`; see `claimkind.scoring.labelling.label_texts`."""
+        """Label the column `text`; see `claimkind.scoring.labelling.label_texts`. Without a text there is no label."""
         from claimkind.scoring.labelling import label_texts
 
-        return label_texts(self.classifier, model_input["text"].astype(str).tolist())
+        texts = model_input["text"].reset_index(drop=True)
+        given = texts[texts.notna()].astype(str)
+        labelled = label_texts(self.classifier, given.tolist())
+        return labelled.set_index(given.index).reindex(texts.index).replace({"label": {float("nan"): None}})
 
 
 mlflow.models.set_model(SentenceModel())

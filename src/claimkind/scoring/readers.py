@@ -1,11 +1,14 @@
 """Reading what is to be scored in chunks: text, Markdown, CSV, JSON lines and parquet; bad rows are set aside."""
 
-import contextlib
+import codecs
 import csv
+import functools
 import gzip
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -15,6 +18,7 @@ import pyarrow.parquet as pq
 
 from claimkind.dataset.documents import split_front_matter
 from claimkind.errors import ClaimkindError
+from claimkind.scoring.labelling import beside
 
 TEXT_ENDINGS = (".txt", ".md")
 _ENDINGS = (*TEXT_ENDINGS, ".csv", ".jsonl", ".parquet")
@@ -22,7 +26,13 @@ _PACKED = ".gz"
 # No sentence or document is longer; a line without an end must not fill the memory.
 LONGEST = 1_000_000
 _LONGEST_FRONT_MATTER = 200
-_READ = 2 * LONGEST  # more than a row that is not too long can hold
+_LONGEST_LINE = 5 * LONGEST  # bytes: a text of so many characters, and other columns
+_HELD = 8 * LONGEST  # characters that are read at once
+_TOO_LONG = f"longer than {LONGEST:,} characters"
+_LONG_LINE = f"a line longer than {_LONGEST_LINE:,} bytes"
+_KINDS = {dict: "an object", list: "a list", bytes: "bytes"}
+_DAMAGED = (OSError, EOFError, zlib.error)
+"""What reading a file may raise, a packed one too."""
 # Surrogates: how Python marks bytes that are no UTF-8, or half of a character that JSON escapes in two.
 _UNDECODED = {chr(code) for code in range(0xD800, 0xE000)}
 
@@ -53,18 +63,27 @@ class Columns(NamedTuple):
 
 def kind_of(path: Path) -> str:
     """The ending that tells the format: `.csv` of `a.csv` and `a.csv.gz`."""
-    unpacked = path.with_suffix("") if path.suffix.lower() == _PACKED else path
+    unpacked = path.with_suffix("") if is_packed(path) else path
     return unpacked.suffix.lower()
 
 
-def find_files(path: Path) -> list[Path]:
+def find_files(path: Path, left_out: Collection[Path] = ()) -> list[Path]:
     """The file itself, or every file below a folder that can be read, in order of name.
+
+    Args:
+        path: the file or folder.
+        left_out: files and folders below it that are no input, with what is in them.
 
     Raises:
         ClaimkindError: there is no such file or folder, or nothing in it can be read.
     """
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if _readable(file) and file.is_file())
+        apart = {one.resolve() for one in left_out}
+        found = sorted(
+            file
+            for file in path.rglob("*")
+            if _readable(file) and file.is_file() and apart.isdisjoint([file.resolve(), *file.resolve().parents])
+        )
         if not found:
             raise ClaimkindError(f"input={path} holds no file to score, expected one of {', '.join(_ENDINGS)}")
         return found
@@ -76,14 +95,23 @@ def find_files(path: Path) -> list[Path]:
 
 
 def _readable(path: Path) -> bool:
-    packed = path.suffix.lower() == _PACKED
-    return kind_of(path) in _ENDINGS and not (packed and kind_of(path) == ".parquet")
+    return kind_of(path) in _ENDINGS and not (is_packed(path) and kind_of(path) == ".parquet")
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is compressed by gzip, to go by its ending."""
+    return path.suffix.lower() == _PACKED
 
 
 def read_documents(path: Path, name: str) -> Chunk:
     """Read a text file as one text, its front matter left out."""
-    with _open(path) as stream:
-        data = stream.read(LONGEST * 4 + 1)
+    try:
+        with _open(path) as stream:
+            data = stream.read(4 * LONGEST + 1)
+    except _DAMAGED as error:
+        return _chunk([], [Rejected(name, 0, f"cannot be read ({_first_line(error)})")])
+    if len(data) > 4 * LONGEST:
+        return _chunk([], [Rejected(name, 0, _TOO_LONG)])
     try:
         text = split_front_matter(data.decode("utf-8-sig"))[0]
     except UnicodeDecodeError:
@@ -96,10 +124,11 @@ def read_documents(path: Path, name: str) -> Chunk:
 def read_rows(path: Path, name: str, columns: Columns, size: int, *, among_others: bool = False) -> Iterator[Chunk]:
     """Read a table, or the lines of a text file, in chunks of `size` rows of the input.
 
-    A row without an id of its own is known by its number; by the file's name too, if that is one `among_others`.
+    A row without an id of its own is known by its number; by the file's name too, if that is one `among_others`. Of
+    such a file, what cannot be read is set aside as if it were one row.
 
     Raises:
-        ClaimkindError: the file is no such table, or has no such column.
+        ClaimkindError: the file stands alone and is no such table, or has no such column.
     """
     first = 0
     of_lines = kind_of(path) in TEXT_ENDINGS
@@ -108,21 +137,30 @@ def read_rows(path: Path, name: str, columns: Columns, size: int, *, among_other
         for batch in _BATCHES[kind_of(path)](path, columns, size):
             yield _checked(batch, name, columns, first, prefix, own_ids=not of_lines)
             first += len(batch)
-    except (ValueError, OSError, EOFError, csv.Error) as error:  # of pyarrow and gzip too, for damaged files
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ClaimkindError(
-            f"input={path} cannot be read ({reason}), expected {kind_of(path)} in UTF-8: check it"
-        ) from None
+    except ClaimkindError as error:
+        if not among_others:
+            raise
+        yield _chunk([], [Rejected(name, first, str(error))])
+    except (ValueError, csv.Error, *_DAMAGED) as error:
+        reason = f"cannot be read ({_first_line(error)}), expected {kind_of(path)} in UTF-8"
+        if not among_others:
+            raise ClaimkindError(f"input={path} {reason}: check it") from None
+        yield _chunk([], [Rejected(name, first, reason)])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def count_rows(path: Path) -> int:
     """About how many rows a table or a text file holds, for the time that is left: its lines, or what parquet says."""
-    if kind_of(path) == ".parquet":
-        with contextlib.suppress(pa.ArrowInvalid):  # told where the rows are read
+    try:
+        if kind_of(path) == ".parquet":
             return int(pq.ParquetFile(path).metadata.num_rows)
+        with _open(path) as stream:
+            return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
+    except (ValueError, *_DAMAGED):  # told where the rows are read
         return 0
-    with _open(path) as stream:
-        return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
 
 
 Row = dict[str, Any] | str
@@ -134,24 +172,25 @@ def _parquet(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     _check_columns(file.schema_arrow.names, columns, path)
     # Group by group: what is read of a group is only given free once an iteration ends.
     for group in range(file.num_row_groups):
-        for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+        about = file.metadata.row_group(group)
+        row_bytes = about.total_byte_size // max(1, about.num_rows) + 1
+        at_once = max(1, min(size, _HELD // row_bytes))
+        for batch in file.iter_batches(batch_size=at_once, row_groups=[group]):
             try:
                 yield batch.to_pylist()
             except UnicodeDecodeError:
-                yield [_decoded(row) for row in _as_bytes(batch).to_pylist()]
+                texts = [f.name for f in batch.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+                yield [_decoded(row, texts) for row in _as_bytes(batch, texts).to_pylist()]
 
 
-def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:
-    fields = [
-        pa.field(f.name, pa.binary()) if pa.types.is_string(f.type) or pa.types.is_large_string(f.type) else f
-        for f in batch.schema
-    ]
+def _as_bytes(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
+    fields = [pa.field(f.name, pa.large_binary()) if f.name in texts else f for f in batch.schema]
     return batch.cast(pa.schema(fields))
 
 
-def _decoded(row: dict[str, Any]) -> Row:
+def _decoded(row: dict[str, Any], texts: Sequence[str]) -> Row:
     try:
-        return {name: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
+        return row | {name: row[name].decode() for name in texts if row[name] is not None}
     except UnicodeDecodeError:
         return "no valid UTF-8"
 
@@ -159,20 +198,47 @@ def _decoded(row: dict[str, Any]) -> Row:
 def _csv(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     csv.field_size_limit(LONGEST)
     with _open(path) as stream:
-        reader = csv.reader(line.decode("utf-8", "surrogateescape") for line in _lines(stream))
-        header = [name.removeprefix("\ufeff") for name in next(reader, [])]
+        lines = _Retraced(_lines(stream))
+        reader = csv.reader(lines, strict=True)
+        header = next(reader, [])
         _check_columns(header, columns, path)
-        while batch := list(itertools.islice(_csv_rows(reader, header), size)):
-            yield batch
+        yield from _batches(_csv_rows(reader, lines, header), size)
 
 
-def _csv_rows(reader: Iterator[list[str]], header: list[str]) -> Iterator[Row]:
+class _Retraced:
+    """Lines of which those behind the first of a record can be given once more.
+
+    A quotation mark that nobody closed takes all lines up to the next one for part of its row.
+    """
+
+    def __init__(self, lines: Iterator[bytes | None]) -> None:
+        self.lines = lines
+        self.again: deque[bytes | None] = deque()
+        self.record: list[bytes | None] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.again.popleft() if self.again else next(self.lines)
+        self.record.append(line)
+        if line is None:
+            raise csv.Error(_LONG_LINE)
+        return line.decode("utf-8", "surrogateescape")
+
+    def back_to_second(self) -> None:
+        self.again.extendleft(reversed(self.record[1:]))
+
+
+def _csv_rows(reader: Iterator[list[str]], lines: _Retraced, header: list[str]) -> Iterator[Row]:
     while True:
+        lines.record.clear()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
+            lines.back_to_second()
             yield f"no CSV row: {error}"
             continue
         if not fields:
@@ -183,16 +249,28 @@ def _csv_rows(reader: Iterator[list[str]], header: list[str]) -> Iterator[Row]:
             yield dict(zip(header, fields, strict=True))
 
 
+def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    """So many rows at a time, or fewer where these are long."""
+    batch: list[Row] = []
+    held = 0
+    for row in rows:
+        batch.append(row)
+        held += 0 if isinstance(row, str) else sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(batch) >= size or held >= _HELD:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
 def _jsonl(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     with _open(path) as stream:
-        rows = (_json_row(line, columns) for line in _lines(stream) if line.strip())
-        while batch := list(itertools.islice(rows, size)):
-            yield batch
+        yield from _batches((_json_row(line, columns) for line in _lines(stream) if line is None or line.strip()), size)
 
 
-def _json_row(line: bytes, columns: Columns) -> Row:
-    if len(line) > LONGEST:
-        return f"longer than {LONGEST:,} bytes"
+def _json_row(line: bytes | None, columns: Columns) -> Row:
+    if line is None:
+        return _LONG_LINE
     try:
         row = json.loads(line)
     except UnicodeDecodeError:
@@ -206,14 +284,20 @@ def _json_row(line: bytes, columns: Columns) -> Row:
 
 def _text_lines(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     with _open(path) as stream:
-        lines = enumerate((line.decode("utf-8", "surrogateescape").rstrip("\r\n") for line in _lines(stream)), start=1)
-        body = _below_front_matter(lines)
-        rows: Iterator[Row] = ({columns.id: str(n), columns.text: line} for n, line in body if line.strip())
-        while batch := list(itertools.islice(rows, size)):
-            yield batch
+        lines = enumerate((_decoded_line(line) for line in _lines(stream)), start=1)
+        rows: Iterator[Row] = (
+            _LONG_LINE if line is None else {columns.id: str(number), columns.text: line}
+            for number, line in _below_front_matter(lines)
+            if line is None or line.strip()
+        )
+        yield from _batches(rows, size)
 
 
-def _below_front_matter(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _decoded_line(line: bytes | None) -> str | None:
+    return None if line is None else line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _below_front_matter(lines: Iterator[tuple[int, str | None]]) -> Iterator[tuple[int, str | None]]:
     held = list(itertools.islice(lines, 1))
     if held and held[0][1] == "---":
         held += itertools.islice(lines, _LONGEST_FRONT_MATTER)
@@ -228,23 +312,32 @@ _BATCHES: dict[str, Callable[[Path, Columns, int], Iterator[list[Row]]]] = {
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix.lower() == _PACKED else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if is_packed(path) else path.open("rb")  # type: ignore[return-value]
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Lines; of one that is too long only so much that it can be told to be."""
-    while line := stream.readline(_READ):
-        yield line
-        while len(line) == _READ and not line.endswith(b"\n"):
-            line = stream.readline(_READ)
+def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
+    """Lines, without a byte order mark; None in the place of one that is too long."""
+    first = True
+    while line := stream.readline(_LONGEST_LINE + 1):
+        if first:
+            line, first = line.removeprefix(codecs.BOM_UTF8), False
+        if len(line) <= _LONGEST_LINE:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(_LONGEST_LINE)
+        yield None
 
 
-def _check_columns(found: Iterable[str], columns: Columns, path: Path) -> None:
+def _check_columns(found: Sequence[str], columns: Columns, path: Path) -> None:
     if columns.text not in found:
         raise ClaimkindError(
             f"input={path} has no column {columns.text!r}, expected one of its columns {', '.join(found)}: "
             "give text_column=…"
         )
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise ClaimkindError(f"input={path} has two columns {twice[0]!r}, expected different names: rename one")
 
 
 def _checked(batch: list[Row], name: str, columns: Columns, first: int, prefix: str, *, own_ids: bool) -> Chunk:
@@ -254,21 +347,29 @@ def _checked(batch: list[Row], name: str, columns: Columns, first: int, prefix: 
         if isinstance(row, str) or problem:
             rejected.append(Rejected(name, number, str(problem)))
             continue
-        own = row.pop(columns.id, None)
-        text = str(row.pop(columns.text))
+        own = row.get(columns.id)
         key = str(own) if own is not None and own_ids else f"{prefix}{number if own is None else own}"
-        rows.append({"id": key, "text": text, **row})
+        others = {_renamed(name): value for name, value in row.items() if name not in columns}
+        rows.append({"id": key, "text": str(row[columns.text]), **others})
     return _chunk(rows, rejected)
+
+
+@functools.lru_cache(1024)
+def _renamed(column: str) -> str:
+    """What a further column is called beside our own two."""
+    return beside([column], ("id", "text"))[column]
 
 
 def _problem(row: dict[str, Any], text_column: str) -> str | None:
     """Why a row cannot be scored, or not be written again."""
     text = row.get(text_column)
+    if isinstance(text, dict | list | bytes):
+        return f"no text but {_KINDS[type(text)]}"
     if text is None or text != text or not str(text).strip():  # nothing, not a number, or blank
         return "no text"
     if len(str(text)) > LONGEST:
-        return f"longer than {LONGEST:,} characters"
-    return "no valid UTF-8" if any(map(_undecoded, row.values())) else None
+        return _TOO_LONG
+    return "no valid UTF-8" if _undecoded(row) else None
 
 
 def _undecoded(value: Any) -> bool:

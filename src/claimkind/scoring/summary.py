@@ -1,5 +1,8 @@
 """What was scored in all: counts, speed, memory, and how it differs from what the model was tested on."""
 
+import multiprocessing
+import os
+import re
 import resource
 import sys
 import time
@@ -43,16 +46,22 @@ class Summary:
         self.reference = reference
         self.labels: Counter[str] = Counter()
         self.confidences = np.zeros(len(_EDGES) - 1)
-        self.rejected = self.windowed = 0
+        self.rejected = self.windowed = self.characters = 0
+        self.resumed = 0
+        """Rows that an earlier run scored."""
+        self.peak = peak_mib()
         self.start = time.perf_counter()
 
-    def add(self, rows: pd.DataFrame, rejected: int) -> None:
-        """Count scored rows and the number of those that could not be."""
+    def add(self, rows: pd.DataFrame, rejected: int, *, resumed: bool = False) -> None:
+        """Count scored rows and the number of those that could not be; `resumed` if an earlier run scored them."""
         self.rejected += rejected
+        self.resumed += len(rows) * resumed
+        self.peak = max(self.peak, peak_mib())  # workers count while they are there
         if len(rows):
             self.labels.update(rows["label"])
             self.confidences += np.histogram(rows["confidence"], _EDGES)[0]
             self.windowed += int((rows["windows"] > 1).sum())
+            self.characters += sum(map(len, rows["text"]))
 
     @property
     def rows(self) -> int:
@@ -62,10 +71,13 @@ class Summary:
     def text(self, output: Path, rejected_path: Path) -> str:
         """The summary in words."""
         seconds = time.perf_counter() - self.start
+        speed = (self.rows - self.resumed) / max(seconds, 1e-9)
         lines = [
             f"{output}: {self.rows:,} sentences, {counts_in_words(self.labels)}",
-            f"{seconds:,.1f} s, {self.rows / max(seconds, 1e-9):,.0f} rows/s, peak memory {peak_mib():,.0f} MiB",
+            f"{seconds:,.1f} s, {speed:,.0f} rows/s, peak memory {self.peak:,.0f} MiB",
         ]
+        if self.resumed:
+            lines.append(f"{self.resumed:,} of them were there from an earlier run")
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
         if self.rejected:
@@ -94,7 +106,18 @@ def counts_in_words(counts: Mapping[str, int]) -> str:
 
 
 def peak_mib() -> float:
-    """Highest memory of this process and the largest of its workers, in MiB."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return peak * unit / 2**20
+    """Highest memory of this process and of the workers that it has now, in MiB."""
+    pids = [os.getpid(), *(worker.pid for worker in multiprocessing.active_children())]
+    if sys.platform == "linux":
+        return sum(map(_high_water_mib, pids))
+    # Bytes there; what a process had at most before it became this one counts too.
+    return sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
+
+
+def _high_water_mib(pid: int | None) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:  # it has ended
+        return 0.0
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0

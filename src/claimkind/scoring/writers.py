@@ -1,19 +1,23 @@
 """Writing scored rows as parquet, CSV or JSON lines, by the file's ending: part by part, then as one file."""
 
+import base64
 import contextlib
+import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from claimkind.errors import ClaimkindError
+from claimkind.labels import PROBABILITY_COLUMNS
 
 _ENDINGS = (".parquet", ".csv", ".jsonl")
 _PIECE = 1 << 20
+_NUMBERS = {"confidence": float, **dict.fromkeys(PROBABILITY_COLUMNS, float), "windows": int}
 
 
 def check_output(path: Path) -> None:
@@ -45,12 +49,27 @@ def write_part(rows: pd.DataFrame, path: Path) -> None:
         if path.suffix == ".parquet":
             pq.write_table(pa.table({name: _arrow(rows[name]) for name in rows}), draft, compression="zstd")
         elif path.suffix == ".csv":
-            rows.apply(_without_nesting).to_csv(draft, index=False)
+            with draft.open("w", encoding="utf-8", newline="") as stream:
+                _write_csv(rows.apply(_without_nesting), stream, header=True)
         else:
-            draft.write_text(_json_lines(rows), encoding="utf-8")
+            draft.write_text(_json_lines(rows.apply(_without_bytes)), encoding="utf-8")
+
+
+def _write_csv(rows: pd.DataFrame, stream: IO[str], *, header: bool) -> None:
+    """Write rows; a carriage return, which readers take for the end of a row, makes pandas quote nothing by itself."""
+    returns = any("\r" in str(name) or _holds_return(rows[name]) for name in rows)
+    rows.to_csv(stream, index=False, header=header, quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL)
+
+
+def _holds_return(values: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(values):
+        return False
+    return any(isinstance(value, str) and "\r" in value for value in values)
 
 
 def _json_lines(rows: pd.DataFrame) -> str:
+    if not len(rows):
+        return ""
     try:
         lines: str = rows.to_json(
             orient="records", lines=True, force_ascii=False, double_precision=15, date_format="iso", date_unit="us"
@@ -80,24 +99,36 @@ def _as_text(values: Iterable[Any]) -> pa.Array:
 
 
 def _text_of(value: Any) -> str | None:
-    """A value of any kind as text: lists and objects as JSON."""
+    """A value of any kind as text: lists and objects as JSON, bytes in base 64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
     return None if value is None or value != value else str(value)
 
 
 def _without_nesting(values: pd.Series) -> pd.Series:
-    nested = values.dtype == object and any(isinstance(value, dict | list) for value in values)
+    nested = values.dtype == object and any(isinstance(value, dict | list | bytes) for value in values)
     return values.map(_text_of) if nested else values
 
 
+def _without_bytes(values: pd.Series) -> pd.Series:
+    """JSON has no bytes; some of them would pass for text, and others not."""
+    if values.dtype != object or not any(isinstance(value, bytes) for value in values):
+        return values
+    return values.map(lambda value: _text_of(value) if isinstance(value, bytes) else value)
+
+
 def read_part(path: Path) -> pd.DataFrame:
-    """Read a part again."""
+    """Read a part again: of text files only our numbers as numbers, whatever the rest looks like."""
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix == ".csv":
-        return pd.read_csv(path, keep_default_na=False)
-    return pd.read_json(path, lines=True) if path.stat().st_size else pd.DataFrame()
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    else:
+        lines = path.read_bytes().splitlines()
+        rows = pd.DataFrame([json.loads(line) for line in lines], dtype=object)
+    return rows.astype({name: kind for name, kind in _NUMBERS.items() if name in rows})
 
 
 def join_parts(parts: Sequence[Path], path: Path) -> None:
@@ -149,13 +180,13 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
 def _join_csv(parts: Sequence[Path], path: Path) -> None:
     headers = [pd.read_csv(part, nrows=0).columns for part in parts]
     columns = list(dict.fromkeys(column for header in headers for column in header))
-    if all(list(header) == columns for header in headers):
+    if all(list(header) == columns for header in headers) and not any("\n" in name or "\r" in name for name in columns):
         _join_bytes(parts, path, without_header=True)
         return
     with path.open("w", encoding="utf-8", newline="") as stream:
         for number, part in enumerate(parts):
             rows = pd.read_csv(part, dtype=str, keep_default_na=False)
-            rows.reindex(columns=columns).to_csv(stream, index=False, header=number == 0)
+            _write_csv(rows.reindex(columns=columns), stream, header=number == 0)
 
 
 def _join_bytes(parts: Sequence[Path], path: Path, *, without_header: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Reading, splitting, labelling and writing, with a classifier that is certain of everything."""
 
+import csv
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from claimkind.config import ScoreConfig
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.scoring import engine
 from claimkind.scoring.labelling import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring.report import write_report
@@ -106,8 +107,62 @@ def test_an_output_can_be_scored_again(tmp_path, monkeypatch):
     ROWS.to_csv(tmp_path / "in.csv", index=False)
     score(monkeypatch, tmp_path / "in.csv", tmp_path / "once.parquet")
     twice = score(monkeypatch, tmp_path / "once.parquet", tmp_path / "twice.parquet")
-    assert twice["input_label"].tolist() == ["x", "y"]
-    assert twice["input_input_label"].tolist() == twice["label"].tolist() == ["speculative", "factual"]
+    assert twice["input_input_label"].tolist() == ["x", "y"]
+    assert twice["input_label"].tolist() == twice["label"].tolist() == ["speculative", "factual"]
+
+
+def test_a_column_has_one_name_in_all_parts(tmp_path, monkeypatch):
+    rows = [{"text": "One.", "label": "x"}, {"text": "Two.", "label": "x", "input_label": "y"}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scored = score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.parquet", chunk_size=1)
+    assert scored["input_label"].tolist() == ["x", "x"]
+    assert scored["input_input_label"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3])
+def test_line_ends_within_a_cell_end_no_row(chunk_size, tmp_path, monkeypatch):
+    rows = [
+        {"text": "Sun.\rIt may rain.", "a\nb": "1"}, {"text": "Fog.", "a\nb": "2", "c": "x\r\ny"}, {"text": "Rain."}
+    ]  # fmt: skip
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scored = score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.csv", chunk_size=chunk_size)
+    assert scored["text"].tolist() == [row["text"] for row in rows]
+    assert scored["a\nb"].tolist()[:2] == [1, 2]
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        assert [len(row) for row in csv.reader(stream)] == [len(scored.columns)] * 4
+
+
+def test_bytes_come_out_in_base_64_where_a_format_has_none(tmp_path, monkeypatch):
+    pd.DataFrame({"text": ["One.", "Two."], "picture": [b"\xff\x00", b"ab"]}).to_parquet(tmp_path / "in.parquet")
+    for ending in (".csv", ".jsonl"):
+        scored = score(monkeypatch, tmp_path / "in.parquet", tmp_path / f"out{ending}")
+        assert scored["picture"].tolist() == ["/wA=", "YWI="]
+    assert score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.parquet")["picture"][0] == b"\xff\x00"
+
+
+def test_an_output_beside_its_input_is_no_input(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("text\nOne.\n\n,\n")
+    for _ in range(2):
+        scored = score(monkeypatch, tmp_path / "in", tmp_path / "in" / "out.csv")
+        assert scored["id"].tolist() == ["a.csv:0"]
+    with pytest.raises(ClaimkindError, match=r"output=.*a\.csv is the input, which would be lost"):
+        score(monkeypatch, tmp_path / "in" / "a.csv", tmp_path / "in" / "a.csv")
+    assert (tmp_path / "in" / "a.csv").exists()
+
+
+def test_where_nothing_can_be_scored_that_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "in.jsonl").write_text('{"body": "Sun."}\n' * 5)
+    with pytest.raises(ClaimkindError, match=r"none of the 5 rows of input=.*in\.jsonl can be scored.*rejected\.jsonl"):
+        score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert len((tmp_path / "out.jsonl.rejected.jsonl").read_text().splitlines()) == 5
+    assert (tmp_path / "out.jsonl").read_text() == ""
+
+
+def test_a_hopeless_run_stops_early(tmp_path, monkeypatch):
+    (tmp_path / "in.jsonl").write_text('{"body": "Sun."}\n' * 10_000)
+    with pytest.raises(TooManyRejectedError, match=r"^10 rows cannot be scored"):
+        score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.jsonl", max_rejected=5, chunk_size=10)
 
 
 def test_rows_of_several_tables_are_told_apart(tmp_path, monkeypatch):
@@ -136,6 +191,19 @@ def test_a_column_of_documents_is_split_when_asked(tmp_path, monkeypatch):
     scored = score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl", unit="document")
     assert scored["document"].tolist() == ["a", "a", "b"]
     assert scored["label"].tolist() == ["speculative", "factual", "factual"]
+    assert scored["input_label"].tolist() == ["x", "x", "y"], "a column of the input is lost"
+
+
+def test_documents_and_tables_stand_side_by_side(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("It may rain. Sun.")
+    (tmp_path / "in" / "b.csv").write_text("text\nFog.\n")
+    report = tmp_path / "r.html"
+    scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.parquet", report=str(report))
+    assert scored["text"].tolist() == ["It may rain.", "Sun.", "Fog."]
+    assert scored["start"].tolist()[:2] == [0, 13]
+    page = report.read_text()
+    assert all(text in page for text in ("It may rain.", "Sun.", "Fog.")), "the report leaves rows out"
 
 
 def test_lines_of_a_text_file_are_sentences_when_asked(tmp_path, monkeypatch):
@@ -162,6 +230,10 @@ def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path,
             r"out\.xlsx has an unknown ending, expected one of \.parquet, \.csv, \.jsonl",
         ),
         ({"output": "empty.csv"}, r"output=.*empty\.csv is a folder"),
+        ({"output": "in.csv/o.csv"}, r"output=.*o\.csv cannot be written \(Not a directory\)"),
+        ({"report": "in.csv/r.html"}, r"report=.*r\.html cannot be written"),
+        ({"report": "empty"}, r"report=.*empty is a folder, expected a file"),
+        ({"chunk_size": 0}, r"chunk_size=0, expected 1 or more rows"),
         ({"unit": "word"}, r"unit=word is unknown, expected one of auto, document, sentence"),
         (
             {"text_column": "body"},
@@ -178,9 +250,8 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     (tmp_path / "empty.csv").mkdir()
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "nothing.csv").write_text("id,text\n")
-    paths = {
-        name: str(tmp_path / changes.get(name, default)) for name, default in (("input", "in.csv"), ("output", "o.csv"))
-    }
+    defaults = {"input": "in.csv", "output": "o.csv"} | ({"report": ""} if "report" in changes else {})
+    paths = {name: str(tmp_path / changes.get(name, default)) for name, default in defaults.items()}
     use_model(monkeypatch, tmp_path / "model")
     with pytest.raises(ClaimkindError, match=sentence):
         engine.run(ScoreConfig(**{**changes, **paths}))
