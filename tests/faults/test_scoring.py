@@ -139,16 +139,10 @@ def test_what_looks_like_a_number_is_text_after_a_cut_too(ending, model, tmp_pat
 def with_workers(model, tmp_path):
     """A scoring with worker processes, begun in a session of its own, which has written some parts; and its workers."""
     source = write_input(tmp_path / "in.jsonl", 40_000)
-    arguments = [
-        f"model_uri={model}",
-        f"input={source}",
-        f"output={tmp_path / 'out.csv'}",
-        "chunk_size=50",
-        "processes=2",
-    ]
+    arguments = [f"model_uri={model}", f"input={source}", f"output={tmp_path / 'out.csv'}", "chunk_size=50"]
     process = subprocess.Popen(
-        [sys.executable, SCRIPT, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        [sys.executable, SCRIPT, *arguments, "processes=2"], cwd=tmp_path, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     wait_for_parts(tmp_path / "out.csv", 5, process)
     yield process, children_of(process.pid)
@@ -162,12 +156,17 @@ def children_of(pid):
     return [int(child) for child in found if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
 
 
+def is_alive(pid):
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
 def have_ended(pids):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        if not any(
-            Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text() for pid in pids
-        ):
+        if not any(map(is_alive, pids)):
             return True
         time.sleep(0.05)
     return False
@@ -176,6 +175,7 @@ def have_ended(pids):
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
+@pytest.mark.slow
 @linux
 def test_ctrl_c_ends_a_run_with_workers(with_workers):
     process, workers = with_workers
@@ -187,6 +187,7 @@ def test_ctrl_c_ends_a_run_with_workers(with_workers):
     assert have_ended(workers)
 
 
+@pytest.mark.slow
 @linux
 def test_workers_end_with_a_parent_that_is_killed(with_workers):
     process, workers = with_workers
@@ -194,6 +195,7 @@ def test_workers_end_with_a_parent_that_is_killed(with_workers):
     assert have_ended(workers), "workers go on without anyone who waits for them"
 
 
+@pytest.mark.slow
 @linux
 def test_a_worker_that_is_killed_is_one_sentence(with_workers):
     process, workers = with_workers

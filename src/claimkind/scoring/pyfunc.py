@@ -28,7 +28,7 @@ class SentenceModel(PythonModel):
         texts = model_input["text"].reset_index(drop=True)
         given = texts[texts.notna()].astype(str)
         labelled = label_texts(self.classifier, given.tolist())
-        return labelled.set_index(given.index).reindex(texts.index).replace({"label": {float("nan"): None}})
+        return labelled.set_index(given.index).reindex(texts.index)
 
 
 mlflow.models.set_model(SentenceModel())

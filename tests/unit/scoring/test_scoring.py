@@ -12,6 +12,7 @@ from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.scoring import engine
 from claimkind.scoring.labelling import OUTPUT_COLUMNS, label_texts, label_with_windows
+from claimkind.scoring.pyfunc import SentenceModel
 from claimkind.scoring.report import write_report
 
 
@@ -262,6 +263,16 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
 def test_no_text_gives_no_row_but_all_columns():
     assert label_texts(MaySpeculates(), []).columns.tolist() == list(OUTPUT_COLUMNS)
     assert len(label_with_windows(MaySpeculates(), [])) == 0
+
+
+def test_a_served_model_gives_no_label_where_there_is_no_text():
+    model = SentenceModel()
+    model.classifier = MaySpeculates()
+    rows = pd.DataFrame({"text": ["Sun.", None, "It may rain."]}, index=[5, 6, 7])
+    labelled = model.predict(None, rows)
+    assert labelled.columns.tolist() == list(OUTPUT_COLUMNS)
+    assert labelled.isna().all(axis=1).tolist() == [False, True, False]
+    assert labelled["label"].tolist()[::2] == ["factual", "speculative"]
 
 
 def test_equal_sentences_are_asked_once():
