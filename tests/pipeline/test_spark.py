@@ -74,6 +74,19 @@ def test_the_script_reads_and_writes_other_formats(logged):
 
 
 @pytest.mark.spark
+def test_cells_and_columns_come_out_as_they_went_in(logged, monkeypatch):
+    folder, uri = logged
+    monkeypatch.chdir(folder)
+    rows = pd.DataFrame({"text": [" Rain fell. ", "Fog."], "place": ["a ", "b"], "said": ["c", "d"]})
+    rows.to_csv("packed.csv.gz", index=False)
+    spark.run(settings(uri, input="packed.csv.gz", output="out.csv"))
+    written = pd.concat(map(pd.read_csv, sorted(Path("out.csv").glob("part-*"))))
+    assert written[["text", "place", "said"]].to_dict("list") == rows.to_dict("list")
+    pd.DataFrame({"text": [" ", ""]}).to_json("blank.jsonl", orient="records", lines=True)
+    assert spark.run(settings(uri, input="blank.jsonl", output="out.jsonl")) == {"": 2}
+
+
+@pytest.mark.spark
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,20 @@ if TYPE_CHECKING:
 
 _RESULT = ", ".join(f"{name} {'string' if name == 'label' else 'double'}" for name in OUTPUT_COLUMNS)
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".orc": "orc"}
-_OPTIONS: dict[str, dict[str, Any]] = {"csv": {"header": True, "escape": '"', "multiLine": True}}
+_PACKED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
+# Blanks at the ends of a cell belong to it; and a label that no row has is a column all the same.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "csv": {
+        "header": True, "escape": '"', "multiLine": True, "ignoreLeadingWhiteSpace": False,
+        "ignoreTrailingWhiteSpace": False,
+    },
+    "json": {"ignoreNullFields": False},
+}  # fmt: skip
 # Nobody else shall reach what Spark opens on this machine.
 _ON_THIS_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false",
 }  # fmt: skip
 _SEEN = r"(?U)\S"  # a character that is no blank of any alphabet
-_PLACE = "_place"
 _GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit started us
 _ENVIRONMENTS = ("local", "virtualenv", "uv", "conda")
 
@@ -115,7 +123,9 @@ def _reason(error: Exception) -> str:
 
 
 def _format_of(path: str, wanted: str) -> str:
-    return _FORMATS.get(PurePosixPath(path).suffix.lower(), "parquet") if wanted == "auto" else wanted
+    whole = PurePosixPath(path.lower())
+    unpacked = whole.with_suffix("") if whole.suffix in _PACKED else whole
+    return _FORMATS.get(unpacked.suffix, "parquet") if wanted == "auto" else wanted
 
 
 def _read(session: "SparkSession", path: str, form: str) -> "DataFrame":
@@ -129,8 +139,17 @@ def _spread(session: "SparkSession", rows: "DataFrame") -> "DataFrame":
     cores = session.sparkContext.defaultParallelism
     if rows.rdd.getNumPartitions() >= cores:
         return rows
-    numbered = rows.withColumn(_PLACE, functions.monotonically_increasing_id())
-    return numbered.repartitionByRange(cores, _PLACE).sortWithinPartitions(_PLACE).drop(_PLACE)
+    place = _unused("place", rows.columns)
+    numbered = rows.withColumn(place, functions.monotonically_increasing_id())
+    return numbered.repartitionByRange(cores, place).sortWithinPartitions(place).drop(place)
+
+
+def _unused(name: str, columns: Sequence[str]) -> str:
+    """A name that no column has; Spark does not tell cases apart."""
+    taken = {column.lower() for column in columns}
+    while name in taken:
+        name = f"_{name}"
+    return name
 
 
 def _model_udf(session: "SparkSession", config: ScoreSparkConfig) -> Any:
@@ -157,9 +176,10 @@ def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
     said = functions.when(text.rlike(_SEEN), label(functions.struct(text.alias("text"))))
     names = beside(rows.columns, OUTPUT_COLUMNS)
     kept = [functions.col(f"`{name}`").alias(renamed) for name, renamed in names.items()]
-    return rows.select(*kept, said.alias("_said")).select(
+    answer = _unused("said", list(names.values()))
+    return rows.select(*kept, said.alias(answer)).select(
         *[f"`{renamed}`" for renamed in names.values()],
-        *[functions.col(f"_said.{name}").alias(name) for name in OUTPUT_COLUMNS],
+        *[functions.col(f"{answer}.{name}").alias(name) for name in OUTPUT_COLUMNS],
     )
 
 
