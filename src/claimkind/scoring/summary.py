@@ -49,19 +49,24 @@ class Summary:
         self.rejected = self.windowed = self.characters = 0
         self.resumed = 0
         """Rows that an earlier run scored."""
-        self.peak = peak_mib()
+        self._peak = peak_mib()
         self.start = time.perf_counter()
 
     def add(self, rows: pd.DataFrame, rejected: int, *, resumed: bool = False) -> None:
         """Count scored rows and the number of those that could not be; `resumed` if an earlier run scored them."""
         self.rejected += rejected
         self.resumed += len(rows) * resumed
-        self.peak = max(self.peak, peak_mib())  # workers count while they are there
+        self._peak = self.peak  # workers count while they are there
         if len(rows):
             self.labels.update(rows["label"])
             self.confidences += np.histogram(rows["confidence"], _EDGES)[0]
             self.windowed += int((rows["windows"] > 1).sum())
             self.characters += sum(map(len, rows["text"]))
+
+    @property
+    def peak(self) -> float:
+        """Highest memory so far of the process and its workers, in MiB."""
+        return max(self._peak, peak_mib())
 
     @property
     def rows(self) -> int:

@@ -78,7 +78,7 @@ class _Took(NamedTuple):
     seconds: float
     """From the start of the script's work to its end; Python and its libraries were started before."""
     peak_mib: float
-    """Of the process and the largest of its children; Java is none of them that is counted."""
+    """Of the process and its workers; Java is none of them that is counted."""
 
 
 def _write_rows(sentences: list[str], size: int, path: Path) -> None:
@@ -95,8 +95,9 @@ def _score(source: Path, model_uri: str, cores: int | None, processes: int | Non
 
     start = time.perf_counter()
     output = source.with_name("scored.parquet")
-    engine.run(ScoreConfig(input=str(source), output=str(output), model_uri=model_uri, processes=processes))
-    return _took(start)
+    scored = ScoreConfig(input=str(source), output=str(output), model_uri=model_uri, processes=processes)
+    peak = engine.run(scored).peak
+    return _Took(time.perf_counter() - start, peak)
 
 
 def _score_with_spark(source: Path, model_uri: str, cores: int | None) -> _Took:
@@ -105,8 +106,4 @@ def _score_with_spark(source: Path, model_uri: str, cores: int | None) -> _Took:
     start = time.perf_counter()
     output = source.with_name("scored.spark")
     spark.run(ScoreSparkConfig(input=str(source), output=str(output), model_uri=model_uri, cores=cores, overwrite=True))
-    return _took(start)
-
-
-def _took(start: float) -> _Took:
     return _Took(time.perf_counter() - start, peak_mib())
