@@ -27,7 +27,7 @@ _PACKED = ".gz"
 LONGEST = 1_000_000
 _LONGEST_FRONT_MATTER = 200
 _LONGEST_LINE = 5 * LONGEST  # bytes: a text of so many characters, and other columns
-_HELD = 8 * LONGEST  # characters that are read at once
+_HELD = 8 * LONGEST  # bytes that are read at once
 _TOO_LONG = f"longer than {LONGEST:,} characters"
 _LONG_LINE = f"a line longer than {_LONGEST_LINE:,} bytes"
 _KINDS = {dict: "an object", list: "a list", bytes: "bytes"}
@@ -198,11 +198,32 @@ def _decoded(row: dict[str, Any], texts: Sequence[str]) -> Row:
 def _csv(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     csv.field_size_limit(LONGEST)
     with _open(path) as stream:
-        lines = _Retraced(_lines(stream))
-        reader = csv.reader(lines, strict=True)
+        lines = _Lines(stream)
+        retraced = _Retraced(iter(lines))
+        reader = csv.reader(retraced, strict=True)
         header = next(reader, [])
         _check_columns(header, columns, path)
-        yield from _batches(_csv_rows(reader, lines, header), size)
+        yield from _batches(_csv_rows(reader, retraced, header), size, lines)
+
+
+class _Lines:
+    """Lines of a file, without a byte order mark; None in the place of one that is too long."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.bytes_read = 0
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        while line := self.stream.readline(_LONGEST_LINE + 1):
+            if not self.bytes_read:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            self.bytes_read += len(line)
+            if len(line) <= _LONGEST_LINE:
+                yield line
+                continue
+            while line and not line.endswith(b"\n"):
+                line = self.stream.readline(_LONGEST_LINE)
+            yield None
 
 
 class _Retraced:
@@ -249,23 +270,24 @@ def _csv_rows(reader: Iterator[list[str]], lines: _Retraced, header: list[str]) 
             yield dict(zip(header, fields, strict=True))
 
 
-def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    """So many rows at a time, or fewer where these are long."""
+def _batches(rows: Iterator[Row], size: int, lines: _Lines) -> Iterator[list[Row]]:
+    """So many rows at a time, or fewer where the lines that they are read from are long."""
     batch: list[Row] = []
-    held = 0
+    begin = lines.bytes_read
     for row in rows:
         batch.append(row)
-        held += 0 if isinstance(row, str) else sum(len(value) for value in row.values() if isinstance(value, str))
-        if len(batch) >= size or held >= _HELD:
+        if len(batch) >= size or lines.bytes_read - begin >= _HELD:
             yield batch
-            batch, held = [], 0
+            batch, begin = [], lines.bytes_read
     if batch:
         yield batch
 
 
 def _jsonl(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     with _open(path) as stream:
-        yield from _batches((_json_row(line, columns) for line in _lines(stream) if line is None or line.strip()), size)
+        lines = _Lines(stream)
+        rows = (_json_row(line, columns) for line in lines if line is None or line.strip())
+        yield from _batches(rows, size, lines)
 
 
 def _json_row(line: bytes | None, columns: Columns) -> Row:
@@ -284,13 +306,14 @@ def _json_row(line: bytes | None, columns: Columns) -> Row:
 
 def _text_lines(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     with _open(path) as stream:
-        lines = enumerate((_decoded_line(line) for line in _lines(stream)), start=1)
+        lines = _Lines(stream)
+        numbered = enumerate((_decoded_line(line) for line in lines), start=1)
         rows: Iterator[Row] = (
             _LONG_LINE if line is None else {columns.id: str(number), columns.text: line}
-            for number, line in _below_front_matter(lines)
+            for number, line in _below_front_matter(numbered)
             if line is None or line.strip()
         )
-        yield from _batches(rows, size)
+        yield from _batches(rows, size, lines)
 
 
 def _decoded_line(line: bytes | None) -> str | None:
@@ -315,20 +338,6 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if is_packed(path) else path.open("rb")  # type: ignore[return-value]
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
-    """Lines, without a byte order mark; None in the place of one that is too long."""
-    first = True
-    while line := stream.readline(_LONGEST_LINE + 1):
-        if first:
-            line, first = line.removeprefix(codecs.BOM_UTF8), False
-        if len(line) <= _LONGEST_LINE:
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = stream.readline(_LONGEST_LINE)
-        yield None
-
-
 def _check_columns(found: Sequence[str], columns: Columns, path: Path) -> None:
     if columns.text not in found:
         raise ClaimkindError(
@@ -347,10 +356,10 @@ def _checked(batch: list[Row], name: str, columns: Columns, first: int, prefix: 
         if isinstance(row, str) or problem:
             rejected.append(Rejected(name, number, str(problem)))
             continue
-        own = row.get(columns.id)
+        own, text = row.pop(columns.id, None), str(row.pop(columns.text))
         key = str(own) if own is not None and own_ids else f"{prefix}{number if own is None else own}"
-        others = {_renamed(name): value for name, value in row.items() if name not in columns}
-        rows.append({"id": key, "text": str(row[columns.text]), **others})
+        others = {_renamed(name): value for name, value in row.items()} if row else row
+        rows.append({"id": key, "text": text, **others})
     return _chunk(rows, rejected)
 
 
@@ -363,13 +372,14 @@ def _renamed(column: str) -> str:
 def _problem(row: dict[str, Any], text_column: str) -> str | None:
     """Why a row cannot be scored, or not be written again."""
     text = row.get(text_column)
-    if isinstance(text, dict | list | bytes):
+    if type(text) in _KINDS:
         return f"no text but {_KINDS[type(text)]}"
     if text is None or text != text or not str(text).strip():  # nothing, not a number, or blank
         return "no text"
     if len(str(text)) > LONGEST:
         return _TOO_LONG
-    return "no valid UTF-8" if _undecoded(row) else None
+    names = "".join(row)
+    return "no valid UTF-8" if any(map(_undecoded, row.values())) or _undecoded(names) else None
 
 
 def _undecoded(value: Any) -> bool:
