@@ -77,11 +77,11 @@ def run(config: ScoreConfig) -> Summary:
     kept: list[pd.DataFrame] = []
     work = _work(config, files, folder, getattr(classifier, "arithmetic", ""))
     with journal.opened(work), _progress(files, config) as progress:
-        parts, done = 0, journal.done
+        parts, done, size = 0, journal.done, _size_of_texts(files, config)
         for rows, rejected in _scored(_chunks(files, config), _Labeller(classifier, folder, config.processes), journal):
             parts += 1
             summary.add(rows, rejected, resumed=parts <= done)
-            _advance(progress, summary, _size_of_texts(files, config))
+            _advance(progress, summary, size)
             _check_rejected(summary, config)
             # A page of more than that no browser shows well, and memory must not grow with the input.
             if config.report and sum(map(len, kept)) < _REPORTED:
