@@ -221,10 +221,17 @@ SCHEMAS: dict[str, type] = {
 }
 
 
+_OPEN = (dict[str, float], dict[str, str])
+
+
 def register_schemas() -> None:
     """Make each schema known to Hydra as `<script>_schema`, the first entry of that script's defaults list."""
     for name, schema in SCHEMAS.items():
-        ConfigStore.instance().store(name=f"{name}_schema", node=schema)
+        node = OmegaConf.structured(schema)
+        for entry in fields(schema):
+            if entry.type in _OPEN:  # whose keys are the user's, so that `source_weights={babe: 0}` adds one
+                OmegaConf.set_struct(node[entry.name], False)
+        ConfigStore.instance().store(name=f"{name}_schema", node=node)
 
 
 def to_schema(config: DictConfig, schema: type[T]) -> T:

@@ -49,6 +49,18 @@ def test_every_yaml_file_composes_and_builds(file):
 
 
 @pytest.mark.parametrize(
+    ("script", "override", "key", "value"),
+    [
+        ("train", "source_weights={babe: 0}", "source_weights", {"babe": 0}),
+        ("train", "evidence_sources.babe=0.5", "evidence_sources", {"babe": 0.5}),
+        ("score_spark", "spark={spark.executor.memory: 4g}", "spark", {"spark.executor.memory": "4g"}),
+    ],
+)
+def test_settings_by_names_of_the_users_own_are_taken(script, override, key, value):
+    assert getattr(to_schema(composed(script, override), SCHEMAS[script]), key) == value
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),

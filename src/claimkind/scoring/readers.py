@@ -30,7 +30,7 @@ _LONGEST_LINE = 5 * LONGEST  # bytes: a text of so many characters, and other co
 _HELD = 8 * LONGEST  # bytes that are read at once
 _TOO_LONG = f"longer than {LONGEST:,} characters"
 _LONG_LINE = f"a line longer than {_LONGEST_LINE:,} bytes"
-_KINDS = {dict: "an object", list: "a list", bytes: "bytes"}
+_KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "bytes"}
 _DAMAGED = (OSError, EOFError, zlib.error)
 """What reading a file may raise, a packed one too."""
 # Surrogates: how Python marks bytes that are no UTF-8, or half of a character that JSON escapes in two.
