@@ -35,9 +35,9 @@ from claimkind.scoring.readers import (
     read_documents,
     read_rows,
 )
-from claimkind.scoring.report import check_report, write_report
+from claimkind.scoring.report import write_report
 from claimkind.scoring.summary import Summary
-from claimkind.scoring.writers import check_output
+from claimkind.scoring.writers import check_output, check_report
 
 _UNITS = ("auto", "document", "sentence")
 _WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
@@ -185,12 +185,14 @@ def _chunks(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
 def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
     """Read the rows to be labelled, with `text` and what the output says beside the label."""
     columns = Columns(config.text_column, config.id_column)
+    root = _root(config)
+    among_others = root == Path(config.input)
     for path in files:
-        name = path.relative_to(_root(config)).as_posix()
+        name = path.relative_to(root).as_posix()
         if kind_of(path) in TEXT_ENDINGS and _is_split(path, config):
             chunks: Iterable[Chunk] = (read_documents(path, name),)
         else:
-            chunks = read_rows(path, name, columns, config.chunk_size, among_others=Path(config.input).is_dir())
+            chunks = read_rows(path, name, columns, config.chunk_size, among_others=among_others)
         for chunk in chunks:
             yield Chunk(split_documents(chunk.rows), chunk.rejected) if _is_split(path, config) else chunk
 
@@ -202,19 +204,21 @@ def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
     """
     rows: list[pd.DataFrame] = []
     rejected: list[Rejected] = []
-    held = 0
+    held = characters = 0
     for chunk in chunks:
         rejected += chunk.rejected
         for start in range(0, len(chunk.rows), size):
             rows.append(chunk.rows.iloc[start : start + size])
             held += len(rows[-1])
+            characters += _characters(rows[-1])
             while held >= size:
                 joined = pd.concat(rows, ignore_index=True)
                 yield Chunk(joined[:size], rejected)
+                characters -= _characters(joined[:size])
                 rows, rejected, held = [joined[size:]], [], held - size
-        if len(rejected) >= size or sum(map(_characters, rows)) >= _HELD:
+        if len(rejected) >= size or characters >= _HELD:
             yield Chunk(_together(rows), rejected)
-            rows, rejected, held = [], [], 0
+            rows, rejected, held, characters = [], [], 0, 0
     if held or rejected:
         yield Chunk(_together(rows), rejected)
 

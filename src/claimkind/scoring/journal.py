@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from claimkind.errors import ClaimkindError
 from claimkind.scoring.readers import Rejected
-from claimkind.scoring.writers import join_parts, read_part, whole_or_not_at_all, write_part
+from claimkind.scoring.writers import join_parts, make_folder, read_part, whole_or_not_at_all, write_part
 
 _JOURNAL = "journal.json"
 
@@ -45,12 +45,7 @@ class Journal:
             ClaimkindError: the output's folder cannot be made, another process is writing this output, what was begun
                 is made from something else, or the disk is full.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ClaimkindError(
-                f"output={self.output} cannot be written ({error.strerror}), expected a place for it: choose another"
-            ) from None
+        make_folder(self.folder, f"output={self.output}")
         lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             lock.acquire()
@@ -129,7 +124,6 @@ class Journal:
             self.rejected_path.unlink(missing_ok=True)
         join_parts([self._part(number) for number in range(parts)], self.output)
         # In one step: what is left of a folder must not pass for the parts of another run.
-        shutil.rmtree(self.gone, ignore_errors=True)
         self.folder.rename(self.gone)
         shutil.rmtree(self.gone)
 

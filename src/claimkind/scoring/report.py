@@ -8,7 +8,6 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from tqdm import tqdm
 
-from claimkind.errors import ClaimkindError
 from claimkind.evaluation.attribution import Word, attribute_words
 from claimkind.evaluation.plots import COLOURS
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
@@ -22,22 +21,6 @@ _MEANINGS = {
 }
 _SHOWN_FROM = 0.05
 _COLOURS = {**COLOURS, UNDECIDED: "#555555"}
-
-
-def check_report(path: Path) -> None:
-    """Refuse a report that could not be written, before any work is done.
-
-    Raises:
-        ClaimkindError: it is a folder, or its folder cannot be made.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ClaimkindError(
-            f"report={path} cannot be written ({error.strerror}), expected a place for it: choose another"
-        ) from None
-    if path.is_dir():
-        raise ClaimkindError(f"report={path} is a folder, expected a file: choose another name")
 
 
 def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Predictor | None = None) -> None:
@@ -92,12 +75,11 @@ def _pieces(text: str, words: Sequence[Word]) -> list[dict[str, Any]]:
 
 def _documents(scored: pd.DataFrame, title: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Documents in the order of the input; single sentences form one, each a paragraph of its own."""
-    alone = scored.reindex(columns=["document"])["document"].replace("", None).isna()
-    scored = scored.assign(
-        document=scored["document"].mask(alone, title) if "document" in scored else title,
-        paragraph=scored["paragraph"].mask(alone, scored.index.to_series()) if "paragraph" in scored else scored.index,
-    )
-    for name, rows in scored.groupby("document", sort=False):
+    places = scored.reindex(columns=["document", "paragraph"]).astype(object)
+    alone = places.replace("", None).isna().any(axis=1)
+    places.loc[alone, "document"] = title
+    places.loc[alone, "paragraph"] = scored.index[alone]
+    for name, rows in scored.assign(**places).groupby("document", sort=False):
         yield str(name), rows
 
 

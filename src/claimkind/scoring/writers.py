@@ -28,8 +28,36 @@ def check_output(path: Path) -> None:
     """
     if path.suffix.lower() not in _ENDINGS:
         raise ClaimkindError(f"output={path} has an unknown ending, expected one of {', '.join(_ENDINGS)}: rename it")
+    _refuse_folder("output", path)
+
+
+def check_report(path: Path) -> None:
+    """Refuse a report that could not be written, before any work is done.
+
+    Raises:
+        ClaimkindError: it is a folder, or its folder cannot be made.
+    """
+    make_folder(path.parent, f"report={path}")
+    _refuse_folder("report", path)
+
+
+def _refuse_folder(setting: str, path: Path) -> None:
     if path.is_dir():
-        raise ClaimkindError(f"output={path} is a folder, expected a file: choose another name")
+        raise ClaimkindError(f"{setting}={path} is a folder, expected a file: choose another name")
+
+
+def make_folder(folder: Path, setting: str) -> None:
+    """Make a folder, and those above it, if it is not there.
+
+    Raises:
+        ClaimkindError: it cannot be made, for the setting that asks for it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ClaimkindError(
+            f"{setting} cannot be written ({error.strerror}), expected a place for it: choose another"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -50,9 +78,9 @@ def write_part(rows: pd.DataFrame, path: Path) -> None:
             pq.write_table(pa.table({name: _arrow(rows[name]) for name in rows}), draft, compression="zstd")
         elif path.suffix == ".csv":
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                _write_csv(rows.apply(_without_nesting), stream, header=True)
+                _write_csv(rows.apply(_as_text_where, kinds=(dict, list, bytes)), stream, header=True)
         else:
-            draft.write_text(_json_lines(rows.apply(_without_bytes)), encoding="utf-8")
+            draft.write_text(_json_lines(rows.apply(_as_text_where, kinds=(bytes,))), encoding="utf-8")
 
 
 def _write_csv(rows: pd.DataFrame, stream: IO[str], *, header: bool) -> None:
@@ -107,16 +135,11 @@ def _text_of(value: Any) -> str | None:
     return None if value is None or value != value else str(value)
 
 
-def _without_nesting(values: pd.Series) -> pd.Series:
-    nested = values.dtype == object and any(isinstance(value, dict | list | bytes) for value in values)
-    return values.map(_text_of) if nested else values
-
-
-def _without_bytes(values: pd.Series) -> pd.Series:
-    """JSON has no bytes; some of them would pass for text, and others not."""
-    if values.dtype != object or not any(isinstance(value, bytes) for value in values):
+def _as_text_where(values: pd.Series, kinds: tuple[type, ...]) -> pd.Series:
+    """Values of the kinds that a format does not have as text; of bytes, some would pass for text, and others not."""
+    if values.dtype != object or not any(isinstance(value, kinds) for value in values):
         return values
-    return values.map(lambda value: _text_of(value) if isinstance(value, bytes) else value)
+    return values.map(lambda value: _text_of(value) if isinstance(value, kinds) else value)
 
 
 def read_part(path: Path) -> pd.DataFrame:
