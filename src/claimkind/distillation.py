@@ -62,6 +62,8 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], dataset: DatasetCo
             found.update(dict.fromkeys(chunk.rows["text"], path))
     keys = pd.Series([normalise(text) for text in found], dtype=object)
     refuse_benchmarks(keys, pd.Series(list(found.values()), dtype=object), dataset.refused)
+    if not found:
+        return []
     measured = list(map(normalise, held_out))
     links = near_duplicate_links([*measured, *keys], dataset.near_duplicate_threshold)
     # A group is called by its first member, and those that are measured stand first.

@@ -33,7 +33,7 @@ class CalibratedClassifier:
         """
         self.classifier, self.temperature, self.abstain_below = classifier, temperature, abstain_below
         self.on_one_core: bool = getattr(classifier, "on_one_core", False)
-        self.arithmetic: str = getattr(classifier, "arithmetic", "fp64, CPU")
+        self.arithmetic: str = getattr(classifier, "arithmetic", "")
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Calibrated probabilities; see `Predictor.predict_proba`."""
