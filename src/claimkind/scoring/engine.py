@@ -286,10 +286,10 @@ def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Ch
                 waiting.append((chunk, pool.submit(label_held, chunk.rows["text"].tolist())))
             if len(waiting) > ahead:
                 done, future = waiting.popleft()
-                yield done, _result_of(future)
+                yield done, future.result()
         while waiting:
             done, future = waiting.popleft()
-            yield done, _result_of(future)
+            yield done, future.result()
 
 
 def _read_ahead(chunks: Iterator[Chunk]) -> list[Chunk]:
@@ -311,16 +311,6 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _result_of(future: "Future[pd.DataFrame]") -> pd.DataFrame:
-    try:
-        return future.result()
-    except BrokenExecutor:
-        raise ClaimkindError(
-            "a worker process was killed, for want of memory perhaps; what is done is kept: give a lower processes or "
-            "chunk_size, or run the same again"
-        ) from None
-
-
 def _cores() -> int:
     """Those that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -328,7 +318,11 @@ def _cores() -> int:
 
 @contextlib.contextmanager
 def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]:
-    """Workers that hold the model, and how many chunks to keep ready for them."""
+    """Workers that hold the model, and how many chunks to keep ready for them.
+
+    Raises:
+        ClaimkindError: a worker died, which is found out on handing over a chunk or on waiting for one.
+    """
     processes = labeller.processes or (_cores() if worth else 1)
     pool: Executor
     if getattr(labeller.classifier, "on_one_core", False) and processes > 1:
@@ -340,6 +334,11 @@ def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]
         pool, ahead = ThreadPoolExecutor(1), 1
     try:
         yield pool, ahead
+    except BrokenExecutor:
+        raise ClaimkindError(
+            "a worker process was killed, for want of memory perhaps; what is done is kept: give a lower processes or "
+            "chunk_size, or run the same again"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
