@@ -15,7 +15,7 @@ _OPENERS = "\"“‘'«(["
 _CLOSERS = "\"”’'»)]"
 _LINE = re.compile(r"[^\r\n\u2028\u2029]+")
 _NEEDS_RESPLIT = re.compile(r"[“”\"‘’«»…()\[\]]|\.\.\.|[!?]{2}")
-_BOUNDARY = re.compile(rf"(?:[.!?…]+)[{re.escape(_CLOSERS)}]*\s+(?=[–—-]?\s?[{re.escape(_OPENERS)}]*[A-Z0-9])")
+_BOUNDARY = re.compile(rf"(?<![.!?…])[.!?…]++[{re.escape(_CLOSERS)}]*\s+(?=[–—-]?\s?[{re.escape(_OPENERS)}]*[A-Z0-9])")
 _TITLE = re.compile(
     rf"(?:^|[\s{re.escape(_OPENERS)}])"
     r"(?:Mr|Mrs|Ms|Mx|Dr|Prof|Gov|Sen|Rep|Gen|Col|Maj|Capt|Lt|Sgt|Cpl|Hon|Rev|Fr|St|Sr|Jr|Messrs|Pres|Supt|Insp|Adm"
@@ -29,6 +29,10 @@ _SPEECH_VERB = (
 )
 _SPEAKER_TAG = re.compile(rf"(?:(?:[A-Z][\w.’'-]*|the|[a-z]+)\s+){{1,4}}{_SPEECH_VERB}\b|{_SPEECH_VERB}\s+[A-Z]")
 _ENDS_IN_QUOTED_EXCLAMATION = re.compile(r"[!?…][\"”’»]\s*$")
+_FOREIGN_BLANK = re.compile(r"[^\S\x00-\x7f]")
+# Characters on either side of a boundary that decide on it: a long line must not cost its square.
+_NEAR = 100
+_ASIDE = 1000
 
 
 class Sentence(NamedTuple):
@@ -67,9 +71,10 @@ def _spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _segments(line: str) -> Iterable[list[int]]:
     """For each segment that sentencex finds: where sentences begin in it, its own start included if one does."""
-    for boundary in get_sentence_boundaries("en", line):
+    # sentencex cuts through a no-break space and the like behind a single letter, and dies of it.
+    for boundary in get_sentence_boundaries("en", _FOREIGN_BLANK.sub(" ", line)):
         start, end = boundary["start_index"], boundary["end_index"]
-        own = [start] if start and not _continues(line[:start], line[start:end]) else []
+        own = [start] if start and not _continues(line[max(0, start - _NEAR) : start], line[start:end]) else []
         yield own + [start + cut for cut in _inner_boundaries(line[start:end])]
 
 
@@ -87,15 +92,15 @@ def _inner_boundaries(segment: str) -> list[int]:
         return []
     cuts: list[int] = []
     for match in _BOUNDARY.finditer(segment):
-        left = segment[cuts[-1] if cuts else 0 : match.end()].rstrip()
-        right = segment[match.end() :]
-        if not (_TITLE.search(left) or _inside_aside(left) or _continues(left, right)):
+        left = segment[max(cuts[-1] if cuts else 0, match.end() - _ASIDE) : match.end()].rstrip()
+        near, right = left[-_NEAR:], segment[match.end() : match.end() + _NEAR]
+        if not (_TITLE.search(near) or _continues(near, right) or _inside_aside(left)):
             cuts.append(match.end())
     return cuts
 
 
 def _inside_aside(left: str) -> bool:
     """Whether a bracket that opened within the sentence is still open: what it holds does not end the sentence."""
-    opened = [position for position, character in enumerate(left) if character in "(["]
-    closed = sum(character in ")]" for character in left)
+    opened = [match.start() for match in re.finditer(r"[(\[]", left)]
+    closed = left.count(")") + left.count("]")
     return len(opened) > closed and left[: opened[closed]].strip(_OPENERS + " ") != ""

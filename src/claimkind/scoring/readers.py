@@ -42,7 +42,7 @@ class Rejected(NamedTuple):
 
     file: str
     row: int
-    """From 0, within the file."""
+    """From 0, within the file; a blank line is no row."""
     reason: str
 
 

@@ -41,3 +41,15 @@ def test_every_character_lies_in_exactly_one_sentence(case):
 def test_empty_and_blank_texts_have_no_sentence():
     assert split_sentences("") == []
     assert split_sentences(" \n\n \t ") == []
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u0085", "\u2003", "\u3000"])
+def test_a_foreign_blank_behind_a_letter_is_a_blank(blank):
+    assert texts(f"Take vitamin A{blank}. It helps.") == [f"Take vitamin A{blank}.", "It helps."]
+
+
+@pytest.mark.parametrize("piece", ["It rains in Spain. ", "“It rains.” It said (so. "])
+def test_a_long_line_is_split_as_a_short_one(piece):
+    # Ten minutes would pass here if time grew with the square of the length.
+    assert texts(piece * 15_000)[:100] == texts(piece * 100)[:100]
+    assert len(texts("?" * 300_000)) == 1
