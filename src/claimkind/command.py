@@ -1,9 +1,10 @@
 """The one wrapper around `hydra.main`: a script's errors are sentences, not tracebacks."""
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +38,8 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
 
     def checked(config: DictConfig) -> T | None:
         try:
-            return run(to_schema(config, SCHEMAS[config_name]))
+            with _permissions_told():
+                return run(to_schema(config, SCHEMAS[config_name]))
         except ClaimkindError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 # Raised, so that Hydra marks the job as failed; it goes on with the others.
@@ -66,6 +68,16 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
     return main
 
 
+@contextlib.contextmanager
+def _permissions_told() -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise ClaimkindError(
+            f"{error.filename} may not be read or written, expected permission: change it, or choose another place"
+        ) from None
+
+
 def sentence_of(error: Exception, config_name: str) -> str:
     """The one sentence that tells a user what is wrong."""
     cause = error.__cause__
@@ -76,7 +88,10 @@ def sentence_of(error: Exception, config_name: str) -> str:
     if isinstance(error, MissingConfigException):
         return _unknown_option(error)
     if isinstance(error, OverrideParseException):
-        return f"the argument {error.override!r} cannot be read, expected key=value: quote it or correct it"
+        return (
+            f"the argument {error.override!r} cannot be read, expected key=value: a value of more than letters, "
+            "digits and ./:-_ is quoted twice, as in 'input=\"my file.csv\"'"
+        )
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
         return explain(cause, SCHEMAS[config_name])
     text = " ".join(str(error).split())

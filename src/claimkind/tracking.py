@@ -371,7 +371,8 @@ def _naming_a_model(model_uri: str, key: str) -> Iterator[None]:
     prepare_store("claimkind")
     try:
         yield
-    except (MlflowException, OSError) as error:
+    # Addresses of object stores without their library, or of servers that are none, are told in errors of their own.
+    except (MlflowException, OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ClaimkindError(
             f"{key}={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): "

@@ -91,6 +91,19 @@ def test_a_wrong_argument_is_one_sentence_that_names_the_key(arguments, sentence
     assert "\n" not in error
 
 
+def test_what_may_not_be_read_is_a_sentence(capsys, monkeypatch, tmp_path):
+    from claimkind.command import command
+
+    def run(config):
+        raise PermissionError(13, "Permission denied", "secret.csv")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    with pytest.raises(SystemExit):
+        command("train", run, CONFIGS)()
+    assert capsys.readouterr().err.startswith("error: secret.csv may not be read or written, expected permission")
+
+
 def test_a_script_fails_with_a_sentence_and_no_traceback(tmp_path):
     done = run_script("score", "input=missing.txt", "output=out.parquet", cwd=tmp_path)
     assert done.returncode == 2

@@ -44,6 +44,7 @@ _WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes
 _REPORTED = 20_000  # sentences of a report
 _READ_AHEAD = 1 << 17  # rows by which that is judged
 _HELD = 1 << 24  # characters of a part, and of the rows read ahead: so many, or little more, are in memory at once
+_NUMBER = 8  # characters that a number counts for
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 _SPLIT_COLUMNS = ("document", "sentence", "paragraph", "start", "end")
 
@@ -75,6 +76,8 @@ def run(config: ScoreConfig) -> Summary:
     classifier = models.load(folder)
     summary = Summary(tracking.fetch_reference(config.model_uri))
     kept: list[pd.DataFrame] = []
+    _check_apart(config, files, journal)
+    stamps = _stamps(files)
     work = _work(config, files, folder, getattr(classifier, "arithmetic", ""))
     with journal.opened(work), _progress(files, config) as progress:
         parts, done, size = 0, journal.done, _size_of_texts(files, config)
@@ -88,6 +91,11 @@ def run(config: ScoreConfig) -> Summary:
                 kept.append(rows[: _REPORTED - sum(map(len, kept))])
         if not parts:
             raise ClaimkindError(f"input={config.input} holds no row to score, expected one at least: check it")
+        if _stamps(files) != stamps:
+            raise ClaimkindError(
+                f"input={config.input} was changed while it was read, expected the same to the end: delete "
+                f"{journal.folder} to start over"
+            )
         journal.finish(parts)
     if not summary.rows:
         raise ClaimkindError(
@@ -114,11 +122,24 @@ def _check(config: ScoreConfig) -> None:
         raise ClaimkindError(f"chunk_size={config.chunk_size}, expected 1 or more rows")
     if config.explain and not config.report:
         raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
-    if Path(config.output).resolve() == Path(config.input).resolve():
-        raise ClaimkindError(f"output={config.output} is the input, which would be lost: choose another name")
     check_output(Path(config.output))
     if config.report:
         check_report(Path(config.report))
+
+
+def _check_apart(config: ScoreConfig, files: Sequence[Path], journal: Journal) -> None:
+    """Refuse to overwrite the input, or the output by the report."""
+    inputs = {path.resolve() for path in files}
+    written = {path.resolve() for path in journal.written}
+    if inputs & written:
+        raise ClaimkindError(f"output={config.output} would overwrite input={config.input}: choose another name")
+    if config.report and Path(config.report).resolve() in inputs | written:
+        raise ClaimkindError(f"report={config.report} would overwrite the input or the output: choose another name")
+
+
+def _stamps(files: Sequence[Path]) -> list[tuple[int, int]]:
+    """What changes with a file."""
+    return [(about.st_size, about.st_mtime_ns) for about in (path.stat() for path in files)]
 
 
 def _title(name: str, rows: int) -> str:
@@ -187,14 +208,19 @@ def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
     columns = Columns(config.text_column, config.id_column)
     root = _root(config)
     among_others = root == Path(config.input)
+    any_split = any(_is_split(path, config) for path in files)
     for path in files:
-        name = path.relative_to(root).as_posix()
+        # Names of files can be anything, what we write is UTF-8.
+        name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
         if kind_of(path) in TEXT_ENDINGS and _is_split(path, config):
             chunks: Iterable[Chunk] = (read_documents(path, name),)
         else:
             chunks = read_rows(path, name, columns, config.chunk_size, among_others=among_others)
         for chunk in chunks:
-            yield Chunk(split_documents(chunk.rows), chunk.rejected) if _is_split(path, config) else chunk
+            rows = split_documents(chunk.rows) if _is_split(path, config) else chunk.rows
+            if any_split and not _is_split(path, config):
+                rows = rows.rename(columns=beside(rows.columns, _SPLIT_COLUMNS))
+            yield Chunk(rows, chunk.rejected)
 
 
 def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
@@ -204,21 +230,21 @@ def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
     """
     rows: list[pd.DataFrame] = []
     rejected: list[Rejected] = []
-    held = characters = 0
+    held = size_held = 0
     for chunk in chunks:
         rejected += chunk.rejected
         for start in range(0, len(chunk.rows), size):
             rows.append(chunk.rows.iloc[start : start + size])
             held += len(rows[-1])
-            characters += _characters(rows[-1])
+            size_held += _size_of(rows[-1])
             while held >= size:
                 joined = pd.concat(rows, ignore_index=True)
                 yield Chunk(joined[:size], rejected)
-                characters -= _characters(joined[:size])
+                size_held -= _size_of(joined[:size])
                 rows, rejected, held = [joined[size:]], [], held - size
-        if len(rejected) >= size or characters >= _HELD:
+        if len(rejected) >= size or size_held >= _HELD:
             yield Chunk(_together(rows), rejected)
-            rows, rejected, held, characters = [], [], 0, 0
+            rows, rejected, held, size_held = [], [], 0, 0
     if held or rejected:
         yield Chunk(_together(rows), rejected)
 
@@ -227,8 +253,15 @@ def _together(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["id", "text"], dtype=object)
 
 
-def _characters(rows: pd.DataFrame) -> int:
-    return sum(map(len, rows["text"]))
+def _size_of(rows: pd.DataFrame) -> int:
+    """About how many characters all its columns hold."""
+    return sum(sum(map(_length_of, rows[name])) for name in rows)
+
+
+def _length_of(cell: Any) -> int:
+    if isinstance(cell, str | bytes):
+        return len(cell)
+    return len(str(cell)) if isinstance(cell, dict | list) else _NUMBER
 
 
 def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
@@ -293,11 +326,11 @@ def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Ch
 
 
 def _read_ahead(chunks: Iterator[Chunk]) -> list[Chunk]:
-    read, rows, characters = [], 0, 0
-    while rows < _READ_AHEAD and characters < _HELD and (chunk := next(chunks, None)):
+    read, rows, size = [], 0, 0
+    while rows < _READ_AHEAD and size < _HELD and (chunk := next(chunks, None)):
         read.append(chunk)
         rows += len(chunk.rows)
-        characters += _characters(chunk.rows)
+        size += _size_of(chunk.rows)
     return read
 
 

@@ -6,6 +6,7 @@ import functools
 import gzip
 import itertools
 import json
+import os
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,6 +29,7 @@ LONGEST = 1_000_000
 _LONGEST_FRONT_MATTER = 200
 _LONGEST_LINE = 5 * LONGEST  # bytes: a text of so many characters, and other columns
 _HELD = 8 * LONGEST  # bytes that are read at once
+_LOOKED_AT = 64  # rows by which their size is judged
 _TOO_LONG = f"longer than {LONGEST:,} characters"
 _LONG_LINE = f"a line longer than {_LONGEST_LINE:,} bytes"
 _KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "bytes"}
@@ -81,7 +83,7 @@ def find_files(path: Path, left_out: Collection[Path] = ()) -> list[Path]:
         apart = {one.resolve() for one in left_out}
         found = sorted(
             file
-            for file in path.rglob("*")
+            for file in _walk(path)
             if _readable(file) and file.is_file() and apart.isdisjoint([file.resolve(), *file.resolve().parents])
         )
         if not found:
@@ -92,6 +94,26 @@ def find_files(path: Path, left_out: Collection[Path] = ()) -> list[Path]:
     if not _readable(path):
         raise ClaimkindError(f"input={path} has an unknown ending, expected one of {', '.join(_ENDINGS)}: rename it")
     return [path]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, those of linked folders too, each folder once.
+
+    Raises:
+        PermissionError: a folder may not be read; what is in it must not be missing without a word.
+    """
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        if os.path.realpath(root) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(root))
+        folders.sort()
+        yield from (Path(root, name) for name in names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _readable(path: Path) -> bool:
@@ -172,27 +194,29 @@ def _parquet(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
     _check_columns(file.schema_arrow.names, columns, path)
     # Group by group: what is read of a group is only given free once an iteration ends.
     for group in range(file.num_row_groups):
-        about = file.metadata.row_group(group)
-        row_bytes = about.total_byte_size // max(1, about.num_rows) + 1
-        at_once = max(1, min(size, _HELD // row_bytes))
+        at_once = max(1, min(size, _HELD // _row_bytes(file, group)))
         for batch in file.iter_batches(batch_size=at_once, row_groups=[group]):
             try:
                 yield batch.to_pylist()
-            except UnicodeDecodeError:
-                texts = [f.name for f in batch.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-                yield [_decoded(row, texts) for row in _as_bytes(batch, texts).to_pylist()]
+            except (ValueError, OverflowError):
+                yield [_row_of(batch.slice(number, 1)) for number in range(len(batch))]
 
 
-def _as_bytes(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
-    fields = [pa.field(f.name, pa.large_binary()) if f.name in texts else f for f in batch.schema]
-    return batch.cast(pa.schema(fields))
+def _row_bytes(file: pq.ParquetFile, group: int) -> int:
+    """About how much of the memory a row takes: a text that many rows repeat is once in the file."""
+    about = file.metadata.row_group(group)
+    stored = about.total_byte_size // max(1, about.num_rows)
+    seen = next(file.iter_batches(batch_size=_LOOKED_AT, row_groups=[group]), None)
+    return max(stored, seen.nbytes // max(1, len(seen)) if seen else 0) + 1
 
 
-def _decoded(row: dict[str, Any], texts: Sequence[str]) -> Row:
+def _row_of(batch: pa.RecordBatch) -> Row:
     try:
-        return row | {name: row[name].decode() for name in texts if row[name] is not None}
+        return dict(batch.to_pylist()[0])
     except UnicodeDecodeError:
         return "no valid UTF-8"
+    except (ValueError, OverflowError) as error:  # a date beyond the year 9999, say
+        return f"cannot be read ({_first_line(error)})"
 
 
 def _csv(path: Path, columns: Columns, size: int) -> Iterator[list[Row]]:
@@ -356,9 +380,9 @@ def _checked(batch: list[Row], name: str, columns: Columns, first: int, prefix: 
         if isinstance(row, str) or problem:
             rejected.append(Rejected(name, number, str(problem)))
             continue
-        own, text = row.pop(columns.id, None), str(row.pop(columns.text))
+        text, own = str(row[columns.text]), row.get(columns.id)
         key = str(own) if own is not None and own_ids else f"{prefix}{number if own is None else own}"
-        others = {_renamed(name): value for name, value in row.items()} if row else row
+        others = {_renamed(name): value for name, value in row.items() if name not in columns}
         rows.append({"id": key, "text": text, **others})
     return _chunk(rows, rejected)
 
@@ -379,7 +403,10 @@ def _problem(row: dict[str, Any], text_column: str) -> str | None:
     if len(str(text)) > LONGEST:
         return _TOO_LONG
     names = "".join(row)
-    return "no valid UTF-8" if any(map(_undecoded, row.values())) or _undecoded(names) else None
+    try:
+        return "no valid UTF-8" if any(map(_undecoded, row.values())) or _undecoded(names) else None
+    except RecursionError:
+        return "nested too deep"
 
 
 def _undecoded(value: Any) -> bool:

@@ -12,6 +12,7 @@ from claimkind.evaluation.attribution import Word, attribute_words
 from claimkind.evaluation.plots import COLOURS
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
 from claimkind.models.base import Predictor
+from claimkind.scoring.writers import whole_or_not_at_all
 
 _MEANINGS = {
     "factual": "presented as settled and checkable",
@@ -45,7 +46,8 @@ def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Pre
         explained=explained_by is not None,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    with whole_or_not_at_all(path) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 def _with_words(scored: pd.DataFrame, classifier: Predictor | None) -> pd.DataFrame:
@@ -76,11 +78,16 @@ def _pieces(text: str, words: Sequence[Word]) -> list[dict[str, Any]]:
 def _documents(scored: pd.DataFrame, title: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Documents in the order of the input; single sentences form one, each a paragraph of its own."""
     places = scored.reindex(columns=["document", "paragraph"]).astype(object)
-    alone = places.replace("", None).isna().any(axis=1)
+    alone = ~places.map(_is_place).all(axis=1)
     places.loc[alone, "document"] = title
     places.loc[alone, "paragraph"] = scored.index[alone]
     for name, rows in scored.assign(**places).groupby("document", sort=False):
         yield str(name), rows
+
+
+def _is_place(cell: Any) -> bool:
+    """Whether it can name a document or a paragraph: text or a number, and not none."""
+    return isinstance(cell, str | int | float) and cell != "" and cell == cell
 
 
 def _describe(name: str, rows: pd.DataFrame) -> dict[str, Any]:

@@ -4,10 +4,12 @@ import base64
 import contextlib
 import csv
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,8 @@ from claimkind.labels import PROBABILITY_COLUMNS
 
 _ENDINGS = (".parquet", ".csv", ".jsonl")
 _PIECE = 1 << 20
+_DEEPEST = 32  # levels of lists and objects; pyarrow reads no file of very many
+_LONGEST_NAME = 200  # bytes; file systems have 255, and names beside it are longer
 _NUMBERS = {"confidence": float, **dict.fromkeys(PROBABILITY_COLUMNS, float), "windows": int}
 
 
@@ -24,10 +28,15 @@ def check_output(path: Path) -> None:
     """Refuse an output that could not be written, before any work is done.
 
     Raises:
-        ClaimkindError: its ending is unknown, or it is a folder.
+        ClaimkindError: its ending is unknown, its name too long, or it is a folder.
     """
     if path.suffix.lower() not in _ENDINGS:
         raise ClaimkindError(f"output={path} has an unknown ending, expected one of {', '.join(_ENDINGS)}: rename it")
+    length = len(os.fsencode(path.name))
+    if length > _LONGEST_NAME:
+        raise ClaimkindError(
+            f"output={path} has a name of {length} bytes, expected {_LONGEST_NAME} at most: shorten it"
+        )
     _refuse_folder("output", path)
 
 
@@ -39,6 +48,10 @@ def check_report(path: Path) -> None:
     """
     make_folder(path.parent, f"report={path}")
     _refuse_folder("report", path)
+    if not os.access(path.parent, os.W_OK):
+        raise ClaimkindError(
+            f"report={path} cannot be written (no permission), expected a place for it: choose another"
+        )
 
 
 def _refuse_folder(setting: str, path: Path) -> None:
@@ -80,7 +93,7 @@ def write_part(rows: pd.DataFrame, path: Path) -> None:
             with draft.open("w", encoding="utf-8", newline="") as stream:
                 _write_csv(rows.apply(_as_text_where, kinds=(dict, list, bytes)), stream, header=True)
         else:
-            draft.write_text(_json_lines(rows.apply(_as_text_where, kinds=(bytes,))), encoding="utf-8")
+            draft.write_text(_json_lines(rows), encoding="utf-8")
 
 
 def _write_csv(rows: pd.DataFrame, stream: IO[str], *, header: bool) -> None:
@@ -96,30 +109,44 @@ def _holds_return(values: pd.Series) -> bool:
 
 
 def _json_lines(rows: pd.DataFrame) -> str:
-    if not len(rows):
-        return ""
+    """Rows as JSON lines. Not by pandas, which rounds to 15 decimal places and knows no number of more than 64 bits."""
+    records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return "".join(_as_json(record) + "\n" for record in records)
+
+
+def _as_json(value: Any) -> str:
     try:
-        lines: str = rows.to_json(
-            orient="records", lines=True, force_ascii=False, double_precision=15, date_format="iso", date_unit="us"
-        )
-        return lines
-    except OverflowError:  # whole numbers of more than 64 bits
-        records = rows.astype(object).where(rows.notna(), None).to_dict("records")
-        return "".join(json.dumps(record, ensure_ascii=False, default=str) + "\n" for record in records)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:  # JSON has no such numbers
+        known = json.loads(json.dumps(value, default=_plain), parse_constant=lambda _: None)
+        return json.dumps(known, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """What stands in JSON for a value that it has no kind of: bytes in base 64, dates in ISO 8601."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _arrow(values: pd.Series) -> pa.Array | pa.ChunkedArray:
     try:
         array = pa.Array.from_pandas(values)
-        return _as_text(values) if _holds_no_field(array.type) else array
+        return _as_text(values) if _has_no_place(array.type) else array
     except (pa.ArrowException, OverflowError):  # JSON lines may hold numbers here and words there
         return _as_text(values)
 
 
-def _holds_no_field(kind: pa.DataType) -> bool:
-    """Whether a type is, or holds, a JSON object without a field, which parquet cannot."""
+def _has_no_place(kind: pa.DataType, depth: int = 0) -> bool:
+    """Whether a type is, or holds, what parquet cannot: an object without a field, or levels beyond measure."""
     inner = [kind.field(number).type for number in range(kind.num_fields)]
-    return (pa.types.is_struct(kind) and not inner) or any(map(_holds_no_field, inner))
+    return (
+        depth > _DEEPEST
+        or (pa.types.is_struct(kind) and not inner)
+        or any(_has_no_place(field, depth + 1) for field in inner)
+    )
 
 
 def _as_text(values: Iterable[Any]) -> pa.Array:
@@ -129,9 +156,9 @@ def _as_text(values: Iterable[Any]) -> pa.Array:
 def _text_of(value: Any) -> str | None:
     """A value of any kind as text: lists and objects as JSON, bytes in base 64."""
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        return str(_plain(value))
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return _as_json(value)
     return None if value is None or value != value else str(value)
 
 
@@ -147,7 +174,7 @@ def read_part(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix == ".csv":
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = _read_csv(path)
     else:
         lines = path.read_bytes().splitlines()
         rows = pd.DataFrame([json.loads(line) for line in lines], dtype=object)
@@ -192,24 +219,46 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     if field.name not in table.column_names:
         return pa.nulls(len(table), field.type)
     values = table[field.name]
+    if values.type == field.type:
+        return values
+    if (cast := _cast(values, field.type, safe=True)) is not None:
+        return cast
+    if pa.types.is_large_string(field.type):
+        return _as_text(values.to_pylist())
+    # Whole numbers beside fractions may be too large to be exact; lists of nothing but null pyarrow casts amiss.
+    cast = _cast(values, field.type, safe=False)
+    return pa.array(values.to_pylist(), field.type) if cast is None else cast
+
+
+def _cast(values: pa.ChunkedArray, kind: pa.DataType, *, safe: bool) -> pa.ChunkedArray | None:
     try:
-        return values.cast(field.type)
+        cast = values.cast(kind, safe=safe)
+        cast.validate()
     except pa.ArrowException:
-        if pa.types.is_large_string(field.type):
-            return _as_text(values.to_pylist())
-        return values.cast(field.type, safe=False)  # whole numbers beside fractions, too large to be exact
+        return None
+    return cast
 
 
 def _join_csv(parts: Sequence[Path], path: Path) -> None:
-    headers = [pd.read_csv(part, nrows=0).columns for part in parts]
+    headers = [_header_of(part) for part in parts]
     columns = list(dict.fromkeys(column for header in headers for column in header))
-    if all(list(header) == columns for header in headers) and not any("\n" in name or "\r" in name for name in columns):
+    if all(header == columns for header in headers) and not any("\n" in name or "\r" in name for name in columns):
         _join_bytes(parts, path, without_header=True)
         return
     with path.open("w", encoding="utf-8", newline="") as stream:
         for number, part in enumerate(parts):
-            rows = pd.read_csv(part, dtype=str, keep_default_na=False)
-            _write_csv(rows.reindex(columns=columns), stream, header=number == 0)
+            _write_csv(_read_csv(part).reindex(columns=columns), stream, header=number == 0)
+
+
+def _header_of(part: Path) -> list[str]:
+    with part.open(encoding="utf-8", newline="") as stream:
+        return next(csv.reader(stream))
+
+
+def _read_csv(part: Path) -> pd.DataFrame:
+    """All cells as text, under the names that stand there: pandas would change those that are empty."""
+    cells = pd.read_csv(part, dtype=str, keep_default_na=False, header=None)
+    return cells[1:].set_axis(cells.iloc[0], axis="columns").reset_index(drop=True)
 
 
 def _join_bytes(parts: Sequence[Path], path: Path, *, without_header: bool = False) -> None:

@@ -11,7 +11,16 @@ import pytest
 from claimkind.errors import ClaimkindError
 from claimkind.scoring import engine
 from claimkind.scoring.engine import regroup
-from claimkind.scoring.readers import LONGEST, Chunk, Columns, Rejected, count_rows, read_documents, read_rows
+from claimkind.scoring.readers import (
+    LONGEST,
+    Chunk,
+    Columns,
+    Rejected,
+    count_rows,
+    find_files,
+    read_documents,
+    read_rows,
+)
 
 COLUMNS = Columns("text", "id")
 
@@ -27,6 +36,7 @@ def test_bad_json_lines_are_set_aside(tmp_path):
         b'{"text": "Sun.", "n": 1}', b'{"text": ', b'{"body": "x"}', b'{"text": null}', b'{"text": "  "}', b"[1]",
         b'{"text": "caf\xe9"}', json.dumps({"text": "x" * (LONGEST + 9)}).encode(), b'{"text": "Rain.", "n": 2}',
         b'{"text": "Half an emoji: \\ud83d"}', b'{"text": "Snow.", "by": ["caf\\udce9"]}', b"[" * 100_000,
+        b'{"text": "Sun.", "by": ' + b"[" * 600 + b"]" * 600 + b"}",
     ]  # fmt: skip
     (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
     rows, rejected = read(tmp_path / "in.jsonl", size=2)
@@ -34,7 +44,7 @@ def test_bad_json_lines_are_set_aside(tmp_path):
     assert rejected == {
         1: "no JSON", 2: "no JSON object with 'text'", 3: "no text", 4: "no text", 5: "no JSON object with 'text'",
         6: "no valid UTF-8", 7: "longer than 1,000,000 characters", 9: "no valid UTF-8", 10: "no valid UTF-8",
-        11: "no JSON",
+        11: "no JSON", 12: "nested too deep",
     }  # fmt: skip
 
 
@@ -84,6 +94,30 @@ def test_long_rows_are_read_a_few_at_a_time(tmp_path):
         chunks = list(read_rows(tmp_path / name, name, COLUMNS, 100))
         assert max(len(chunk.rows) for chunk in chunks) < 15, f"all of {name} is held at once"
         assert [text for chunk in chunks for text in chunk.rows["text"]] == texts
+
+
+def test_a_text_that_many_rows_repeat_counts_for_each(tmp_path):
+    repeated = pa.array(["x" * 100_000]).take(pa.array([0] * 1_000))
+    pq.write_table(pa.table({"text": ["Sun."] * 1_000, "page": repeated}), tmp_path / "in.parquet")
+    sizes = [len(chunk.rows) for chunk in read_rows(tmp_path / "in.parquet", "in", COLUMNS, 1_000)]
+    assert max(sizes) <= 100
+    assert sum(sizes) == 1_000
+
+
+def test_the_text_may_be_the_id_too(tmp_path):
+    (tmp_path / "in.csv").write_text("text,n\nSun.,1\n")
+    rows, _ = read(tmp_path / "in.csv", columns=Columns("text", "text"))
+    assert rows.to_numpy().tolist() == [["Sun.", "Sun.", "1"]]
+
+
+def test_linked_folders_are_read_once(tmp_path):
+    for name in ("in/a", "other"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "in.txt").write_text("Sun.")
+    (tmp_path / "in" / "b").symlink_to(tmp_path / "other")
+    (tmp_path / "in" / "a" / "up").symlink_to(tmp_path / "in")
+    found = find_files(tmp_path / "in")
+    assert [path.relative_to(tmp_path / "in").as_posix() for path in found] == ["a/in.txt", "b/in.txt"]
 
 
 def test_the_chosen_column_is_the_text_whatever_else_is_called_so(tmp_path):
@@ -150,6 +184,11 @@ def test_bad_parquet_rows_are_set_aside(tmp_path):
     rows, rejected = read(tmp_path / "in.parquet")
     assert rows["picture"].tolist() == [b"\xff", None]
     assert rejected == {1: "no valid UTF-8"}, "bytes that are no text were taken for it"
+    when = pa.array([2**40, 0, None], pa.timestamp("s"))
+    pq.write_table(pa.table({"text": ["Sun.", "Fog.", "Rain."], "when": when}), tmp_path / "in.parquet")
+    rows, rejected = read(tmp_path / "in.parquet")
+    assert rows["text"].tolist() == ["Fog.", "Rain."]
+    assert rejected == {0: "cannot be read (date value out of range)"}
     pd.DataFrame({"id": ["a", "b"], "text": ["Sun.", None]}).to_parquet(tmp_path / "gap.parquet")
     assert read(tmp_path / "gap.parquet")[1] == {1: "no text"}
 
@@ -215,6 +254,8 @@ def test_a_chunk_is_given_on_when_much_is_held(monkeypatch):
     assert [chunk.rejected for chunk in grouped] == [bad[:4], bad[4:]], "what cannot be scored is held without bound"
     monkeypatch.setattr(engine, "_HELD", 1000)
     rows = pd.DataFrame({"id": ["a", "b"], "text": ["x" * 600, "x" * 600]})
+    assert [len(chunk.rows) for chunk in regroup([Chunk(rows, []), Chunk(rows, [])], 100)] == [2, 2]
+    rows = pd.DataFrame({"id": ["a", "b"], "text": ["x", "x"], "page": ["x" * 600, ["x" * 600]]})
     assert [len(chunk.rows) for chunk in regroup([Chunk(rows, []), Chunk(rows, [])], 100)] == [2, 2]
 
 

@@ -1,7 +1,9 @@
 """Reading, splitting, labelling and writing, with a classifier that is certain of everything."""
 
 import csv
+import datetime
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -141,13 +143,90 @@ def test_bytes_come_out_in_base_64_where_a_format_has_none(tmp_path, monkeypatch
     assert score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.parquet")["picture"][0] == b"\xff\x00"
 
 
+def test_numbers_and_odd_values_stand_exactly_in_json_lines(tmp_path, monkeypatch):
+    rows = pd.DataFrame(
+        {
+            "text": ["One.", "Two."], "small": [1.23456789012345e-12, 0.30000000000000004],
+            "picture": [{"bytes": b"\x89PNG", "size": float("nan")}, None], "when": [pd.Timestamp(1), None],
+            "day": [datetime.date(2026, 1, 2), None],
+        }
+    )  # fmt: skip
+    rows.to_parquet(tmp_path / "in.parquet")
+    score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (first["small"], second["small"]) == (1.23456789012345e-12, 0.30000000000000004)
+    assert (first["picture"], second["picture"]) == ({"bytes": "iVBORw==", "size": None}, None)
+    assert (first["when"], first["day"]) == ("1970-01-01T00:00:00.000000001", "2026-01-02")
+    score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert json.loads(pd.read_csv(tmp_path / "out.csv")["picture"][0])["bytes"] == "iVBORw=="
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2])
+def test_nested_columns_come_out_as_they_went_in(chunk_size, tmp_path, monkeypatch):
+    rows = [
+        {"text": "Sun.", "media": [{"url": None}, None], "deep": [[[None]], [[None]]], "very": [None]},
+        {"text": "Fog.", "media": [{"url": "x"}], "deep": None, "very": None},
+    ]
+    for _ in range(200):
+        rows[0]["very"] = [rows[0]["very"]]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.parquet", chunk_size=chunk_size)
+    written = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    for name in ("text", "media", "deep"):
+        assert [row[name] for row in written] == [row[name] for row in rows]
+    assert written[0]["very"] == json.dumps(rows[0]["very"]), "parquet has no place for so many levels"
+
+
+def test_a_column_without_a_name_keeps_none(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(",text\n7,Sun.\n")
+    (tmp_path / "in" / "b.csv").write_text(",text,more\n8,Fog.,x\n")
+    score(monkeypatch, tmp_path / "in", tmp_path / "out.csv", chunk_size=1)
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row[""], row["more"]) for row in rows] == [("7", ""), ("8", "x")]
+
+
+def test_a_table_beside_documents_keeps_its_columns_apart(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("Sun. Fog.")
+    (tmp_path / "in" / "b.csv").write_text("document,start,text\nMine,now,Rain.\n")
+    scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.parquet")
+    assert scored["start"].tolist()[:2] == [0, 5] and scored["input_start"].tolist()[2] == "now"
+    assert scored["document"].tolist()[:2] == ["a.txt"] * 2 and scored["input_document"].tolist()[2] == "Mine"
+
+
+def test_a_file_of_any_name_is_scored(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / os.fsdecode(b"caf\xe9.csv")).write_text("text\nSun.\n")
+    (tmp_path / "in" / os.fsdecode(b"caf\xe9.txt")).write_text("Fog.")
+    scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.jsonl")
+    assert scored["text"].tolist() == ["Sun.", "Fog."]
+    assert scored["document"][1] == "caf\\xe9.txt"
+
+
+def test_an_input_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "Sun."}\n' * 10)
+
+    class Slow(MaySpeculates):
+        def predict_proba(self, texts):
+            os.utime(source, (1, 1))
+            return super().predict_proba(texts)
+
+    use_model(monkeypatch, tmp_path / "model", Slow())
+    with pytest.raises(ClaimkindError, match=r"input=.*in\.jsonl was changed while it was read"):
+        engine.run(ScoreConfig(input=str(source), output=str(tmp_path / "out.csv"), chunk_size=5))
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_an_output_beside_its_input_is_no_input(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text("text\nOne.\n\n,\n")
     for _ in range(2):
         scored = score(monkeypatch, tmp_path / "in", tmp_path / "in" / "out.csv")
         assert scored["id"].tolist() == ["a.csv:0"]
-    with pytest.raises(ClaimkindError, match=r"output=.*a\.csv is the input, which would be lost"):
+    with pytest.raises(ClaimkindError, match=r"output=.*a\.csv would overwrite input=.*a\.csv: choose"):
         score(monkeypatch, tmp_path / "in" / "a.csv", tmp_path / "in" / "a.csv")
     assert (tmp_path / "in" / "a.csv").exists()
 
@@ -242,6 +321,10 @@ def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path,
         ),
         ({"input": "broken.parquet"}, r"broken\.parquet cannot be read"),
         ({"input": "nothing.csv"}, r"nothing\.csv holds no row to score, expected one at least"),
+        ({"report": "in.csv"}, r"report=.*in\.csv would overwrite the input or the output"),
+        ({"report": "o.csv"}, r"report=.*o\.csv would overwrite the input or the output"),
+        ({"input": "o.csv.rejected.jsonl"}, r"output=.*o\.csv would overwrite input=.*o\.csv\.rejected\.jsonl"),
+        ({"output": "語" * 78 + ".csv"}, r"has a name of 238 bytes, expected 200 at most: shorten it"),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monkeypatch):
@@ -251,6 +334,7 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     (tmp_path / "empty.csv").mkdir()
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "nothing.csv").write_text("id,text\n")
+    (tmp_path / "o.csv.rejected.jsonl").write_text('{"text": "Sun."}\n')
     defaults = {"input": "in.csv", "output": "o.csv"} | ({"report": ""} if "report" in changes else {})
     paths = {name: str(tmp_path / changes.get(name, default)) for name, default in defaults.items()}
     use_model(monkeypatch, tmp_path / "model")
@@ -317,6 +401,14 @@ class TestReport:
         assert page.count("<p>") == 2
         assert "50% factual" in page
         assert "50% speculative" in page
+
+
+@pytest.mark.parametrize("document", [["a"], {"n": 1}, "a"])
+def test_columns_of_the_input_that_name_no_document_group_nothing(document, tmp_path, monkeypatch):
+    rows = [{"text": text, "document": document, "paragraph": {"n": 1}} for text in ("Sun.", "Fog.")]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.csv", report=str(tmp_path / "r.html"))
+    assert (tmp_path / "r.html").read_text().count("<p>") == 2
 
 
 def test_an_explained_report_marks_the_words_that_carry_a_label(tmp_path, monkeypatch):
