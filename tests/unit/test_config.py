@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
 from claimkind.config import SCHEMAS, build, register_schemas, to_schema
@@ -64,6 +65,7 @@ def test_settings_by_names_of_the_users_own_are_taken(script, override, key, val
     ("arguments", "sentence"),
     [
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
+        (["experiment=studnt"], "experiment=studnt does not exist; did you mean student?"),
         (["dataset=embeded"], "dataset=embeded does not exist; did you mean embedded?"),
         (["sead=1"], "sead is no setting; did you mean seed?"),
         (["+sead=1"], "sead is no setting; did you mean seed?"),
@@ -89,6 +91,11 @@ def test_a_wrong_argument_is_one_sentence_that_names_the_key(arguments, sentence
     assert left.value.code == 2
     assert error.startswith(f"error: {sentence}")
     assert "\n" not in error
+
+
+def test_a_benchmark_that_does_not_exist_is_not_passed_over():
+    with pytest.raises(MissingConfigException, match="subjj"):
+        composed("evaluate", "benchmark=subjj")
 
 
 def test_what_may_not_be_read_is_a_sentence(capsys, monkeypatch, tmp_path):
