@@ -96,7 +96,8 @@ class TuneConfig(TrainConfig):
     search: dict[str, Any] = field(default_factory=dict)
     """By dotted key of this configuration, where to search (`configs/search/`)."""
     trials: int = 20
-    """The search ends when so many trials are done, those of earlier calls included."""
+    """The search ends when so many trials are done, those of earlier calls included; trials that other workers are at
+    then are not cut off."""
     workers: int = 1
     """Processes that try at the same time."""
     prune: bool = True

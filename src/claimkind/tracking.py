@@ -241,7 +241,7 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
             known = sorted(experiment.name for experiment in mlflow.search_experiments())
             raise ClaimkindError(
                 f"{mlflow.get_tracking_uri()} has no experiment {experiment_name!r}, expected one of "
-                f"{', '.join(known)}: correct it, or train with scripts/train.py"
+                f"{', '.join(known)}: train with scripts/train.py first, or correct it"
             )
     runs = mlflow.search_runs(
         experiment_names=[experiment_name],
@@ -375,6 +375,6 @@ def _naming_a_model(model_uri: str, key: str) -> Iterator[None]:
     except (MlflowException, OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ClaimkindError(
-            f"{key}={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): "
-            "train one with scripts/train.py, or give models:/<name>@<alias>, models:/<id> or a folder"
+            f"{key}={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): train one with "
+            "scripts/train.py and give its models:/<id>, an alias after scripts/compare.py promote=true, or a folder"
         ) from None

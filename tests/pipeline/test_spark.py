@@ -92,7 +92,7 @@ def test_cells_and_columns_come_out_as_they_went_in(logged, monkeypatch):
     [
         ({"input": "none.parquet"}, r"Spark stopped \(\[PATH_NOT_FOUND\] .*none\.parquet"),
         ({"text_column": "body"}, "the input has no column 'body', expected one of its columns id, text, label, a.b"),
-        ({"output": "taken", "overwrite": False}, r"Spark stopped \(\[PATH_ALREADY_EXISTS\] .*taken already exists"),
+        ({"output": "taken", "overwrite": False}, "output=taken exists, expected a new one.*overwrite=true"),
         ({"model_uri": "models:/nobody@champion"}, "model_uri=models:/nobody@champion .*train"),
         ({"input_format": "prquet"}, r"Spark stopped \(.*prquet"),
         ({"env_manager": "uv"}, r"env_manager=uv ready .*env_manager=local"),

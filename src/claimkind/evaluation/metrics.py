@@ -13,14 +13,15 @@ _FEWEST_SAMPLES = 20
 
 
 class Estimate(NamedTuple):
-    """A figure with its 95% interval."""
+    """A figure with its 95% interval, whose bounds are not a number where one group tells nothing of others."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        interval = "of one group" if np.isnan(self.low) else f"{self.low:.3f}, {self.high:.3f}"
+        return f"{self.value:.3f} [{interval}]"
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -101,10 +102,10 @@ def estimate(
     drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
     measured = scores_of(counts.sum(axis=0), absent_counts=absent_counts)
     sampled = scores_of(np.tensordot(drawn, counts, axes=1), absent_counts=absent_counts)
-    return {
-        name: Estimate(float(measured[name]), *(float(bound) for bound in np.percentile(values, (2.5, 97.5))))
-        for name, values in sampled.items()
-    }
+    bounds = {name: np.percentile(values, (2.5, 97.5)) for name, values in sampled.items()}
+    if len(counts) == 1:
+        bounds = dict.fromkeys(bounds, np.array([np.nan, np.nan]))
+    return {name: Estimate(float(measured[name]), float(low), float(high)) for name, (low, high) in bounds.items()}
 
 
 def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:

@@ -128,13 +128,9 @@ def _check(config: ScoreConfig) -> None:
 
 
 def _check_apart(config: ScoreConfig, files: Sequence[Path], journal: Journal) -> None:
-    """Refuse to overwrite the input, or the output by the report."""
-    inputs = {path.resolve() for path in files}
-    written = {path.resolve() for path in journal.written}
-    if inputs & written:
+    """Refuse to overwrite the input; a report has an ending that neither input nor output has."""
+    if {path.resolve() for path in files} & {path.resolve() for path in journal.written}:
         raise ClaimkindError(f"output={config.output} would overwrite input={config.input}: choose another name")
-    if config.report and Path(config.report).resolve() in inputs | written:
-        raise ClaimkindError(f"report={config.report} would overwrite the input or the output: choose another name")
 
 
 def _stamps(files: Sequence[Path]) -> list[tuple[int, int]]:

@@ -92,7 +92,10 @@ def find_files(path: Path, left_out: Collection[Path] = ()) -> list[Path]:
     if not path.exists():
         raise ClaimkindError(f"input={path} does not exist, expected a file or a folder: check the path")
     if not _readable(path):
-        raise ClaimkindError(f"input={path} has an unknown ending, expected one of {', '.join(_ENDINGS)}: rename it")
+        raise ClaimkindError(
+            f"input={path} has an unknown ending, expected one of {', '.join(_ENDINGS)}, with {_PACKED} behind all but "
+            "the last: convert it, or rename it where only the name is wrong"
+        )
     return [path]
 
 
@@ -363,6 +366,8 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _check_columns(found: Sequence[str], columns: Columns, path: Path) -> None:
+    if not found:
+        raise ClaimkindError(f"input={path} is empty, expected a table with a column {columns.text!r}: check it")
     if columns.text not in found:
         raise ClaimkindError(
             f"input={path} has no column {columns.text!r}, expected one of its columns {', '.join(found)}: "

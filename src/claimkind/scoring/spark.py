@@ -74,6 +74,10 @@ def run(config: ScoreSparkConfig) -> dict[str, int]:
         _write(_labelled(rows, label, config.text_column), config)
         counts = _counts(session, config)
     except (PySparkException, Py4JError) as error:  # of Java's, PySpark knows only some by a class of its own
+        if "PATH_ALREADY_EXISTS" in str(error):
+            raise ClaimkindError(
+                f"output={config.output} exists, expected a new one: choose another, or give overwrite=true"
+            ) from None
         raise ClaimkindError(f"Spark stopped ({_reason(error)}): check input, output and the settings") from None
     finally:
         session.stop()

@@ -18,6 +18,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import PROBABILITY_COLUMNS
 
 _ENDINGS = (".parquet", ".csv", ".jsonl")
+_PAGES = (".html", ".htm")
 _PIECE = 1 << 20
 _DEEPEST = 32  # levels of lists and objects; pyarrow reads no file of very many
 _LONGEST_NAME = 200  # bytes; file systems have 255, and names beside it are longer
@@ -44,10 +45,14 @@ def check_report(path: Path) -> None:
     """Refuse a report that could not be written, before any work is done.
 
     Raises:
-        ClaimkindError: it is a folder, or its folder cannot be made.
+        ClaimkindError: its ending is none of HTML, it is a folder, or its folder cannot be made or written to.
     """
     make_folder(path.parent, f"report={path}")
     _refuse_folder("report", path)
+    if path.suffix.lower() not in _PAGES:
+        raise ClaimkindError(
+            f"report={path} becomes a page of HTML, expected the ending {' or '.join(_PAGES)}: rename it"
+        )
     if not os.access(path.parent, os.W_OK):
         raise ClaimkindError(
             f"report={path} cannot be written (no permission), expected a place for it: choose another"

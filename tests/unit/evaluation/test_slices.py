@@ -33,3 +33,9 @@ def test_a_perfect_model_is_perfect_in_a_slice_without_one_of_the_classes():
     truth = np.array([0, 0, 0, 1])
     table = table_of({"slice": np.ones(4, bool)}, truth, np.eye(3)[truth], np.array(list("abcd")), samples=200)
     assert table["macro F1"].tolist() == ["1.000 [1.000, 1.000]"]
+
+
+def test_a_slice_of_one_document_has_no_interval():
+    truth = np.array([0, 1, 2, 0])
+    table = table_of({"slice": np.ones(4, bool)}, truth, np.eye(3)[truth], np.array(["a"] * 4), samples=20)
+    assert table["macro F1"].tolist() == ["1.000 [of one group]"], "an interval of width 0 passes for certainty"

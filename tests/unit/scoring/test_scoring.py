@@ -321,8 +321,8 @@ def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path,
         ),
         ({"input": "broken.parquet"}, r"broken\.parquet cannot be read"),
         ({"input": "nothing.csv"}, r"nothing\.csv holds no row to score, expected one at least"),
-        ({"report": "in.csv"}, r"report=.*in\.csv would overwrite the input or the output"),
-        ({"report": "o.csv"}, r"report=.*o\.csv would overwrite the input or the output"),
+        ({"report": "in.csv"}, r"report=.*in\.csv becomes a page of HTML, expected the ending \.html or \.htm"),
+        ({"input": "void.csv"}, r"input=.*void\.csv is empty, expected a table with a column 'text'"),
         ({"input": "o.csv.rejected.jsonl"}, r"output=.*o\.csv would overwrite input=.*o\.csv\.rejected\.jsonl"),
         ({"output": "語" * 78 + ".csv"}, r"has a name of 238 bytes, expected 200 at most: shorten it"),
     ],
@@ -334,6 +334,7 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     (tmp_path / "empty.csv").mkdir()
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "nothing.csv").write_text("id,text\n")
+    (tmp_path / "void.csv").write_bytes(b"")
     (tmp_path / "o.csv.rejected.jsonl").write_text('{"text": "Sun."}\n')
     defaults = {"input": "in.csv", "output": "o.csv"} | ({"report": ""} if "report" in changes else {})
     paths = {name: str(tmp_path / changes.get(name, default)) for name, default in defaults.items()}
