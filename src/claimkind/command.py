@@ -74,7 +74,7 @@ def _permissions_told() -> Iterator[None]:
         yield
     except PermissionError as error:
         raise ClaimkindError(
-            f"{error.filename} may not be read or written, expected permission: change it, or choose another place"
+            f"{error.filename or error} may not be read or written, expected permission: change it or choose another"
         ) from None
 
 

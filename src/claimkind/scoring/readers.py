@@ -367,7 +367,7 @@ def _open(path: Path) -> IO[bytes]:
 
 def _check_columns(found: Sequence[str], columns: Columns, path: Path) -> None:
     if not found:
-        raise ClaimkindError(f"input={path} is empty, expected a table with a column {columns.text!r}: check it")
+        raise ClaimkindError(f"input={path} has no header, expected one with the column {columns.text!r}: check it")
     if columns.text not in found:
         raise ClaimkindError(
             f"input={path} has no column {columns.text!r}, expected one of its columns {', '.join(found)}: "
