@@ -50,6 +50,7 @@ def test_an_exception_ends_a_run_as_failed(in_workspace):
     assert mlflow.active_run() is None
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
     # MLflow makes the tables of a fresh database without a lock; ours is around it.
     code = "import sys; from claimkind import tracking\nwith tracking.start_run('e', sys.argv[1], {}): pass"

@@ -52,6 +52,7 @@ def test_the_better_model_on_validation_becomes_champion(demo):
     )
 
 
+@pytest.mark.slow
 def test_the_champion_keeps_its_alias_unless_another_beats_it(demo):
     folder, _ = demo
     again = run_script("compare", "promote=true", cwd=folder, check=True).stdout.splitlines()
@@ -110,6 +111,7 @@ def test_comparing_what_was_not_trained_is_one_sentence(demo):
     assert "runs names 'nosuch', which is no finished run on dataset" in done.stderr
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_saved_model(demo):
     runs = run_script("compare", cwd=demo[0], check=True).stdout
     assert "transformer" in runs

@@ -123,6 +123,7 @@ def test_a_mandatory_value_that_is_missing_is_named(tmp_path):
     assert done.stderr.strip() == "error: input has no value, expected one: give it on the command line as input=…"
 
 
+@pytest.mark.slow
 def test_a_multirun_goes_on_after_a_job_that_fails(in_workspace):
     done = run_script("train", "-m", "model=tfidf", "model.C=x,1", "dataset.name=tiny", cwd=in_workspace)
     assert "error in job 0: model.C has a wrong value" in done.stderr
