@@ -72,11 +72,11 @@ def run(config: ScoreConfig) -> Summary:
     _check(config)
     journal = Journal(Path(config.output))
     files = find_files(Path(config.input), journal.written)
+    _check_apart(config, files, journal)
     folder = tracking.fetch_folder(config.model_uri)
     classifier = models.load(folder)
     summary = Summary(tracking.fetch_reference(config.model_uri))
     kept: list[pd.DataFrame] = []
-    _check_apart(config, files, journal)
     stamps = _stamps(files)
     work = _work(config, files, folder, getattr(classifier, "arithmetic", ""))
     with journal.opened(work), _progress(files, config) as progress:
@@ -162,13 +162,13 @@ def _root(config: ScoreConfig) -> Path:
 
 
 def _progress(files: Sequence[Path], config: ScoreConfig) -> Any:
-    total = None if any(_is_split(path, config) for path in files) else sum(count_rows(path) for path in files)
+    total = None if _any_split(files, config) else sum(count_rows(path) for path in files)
     return tqdm(total=total, unit=" rows", desc="scoring", delay=2)
 
 
 def _size_of_texts(files: Sequence[Path], config: ScoreConfig) -> int | None:
     """About how many characters are to be split into sentences; None if rows are counted, or files are packed."""
-    if not any(_is_split(path, config) for path in files) or any(map(is_packed, files)):
+    if not _any_split(files, config) or any(map(is_packed, files)):
         return None
     return sum(path.stat().st_size for path in files)
 
@@ -194,6 +194,10 @@ def _is_split(path: Path, config: ScoreConfig) -> bool:
     return config.unit == "document" or (config.unit == "auto" and kind_of(path) in TEXT_ENDINGS)
 
 
+def _any_split(files: Sequence[Path], config: ScoreConfig) -> bool:
+    return any(_is_split(path, config) for path in files)
+
+
 def _chunks(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
     """The sentences to be labelled, `chunk_size` at a time, whatever the files and documents that they come from."""
     return regroup(read_units(files, config), config.chunk_size)
@@ -204,17 +208,20 @@ def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
     columns = Columns(config.text_column, config.id_column)
     root = _root(config)
     among_others = root == Path(config.input)
-    any_split = any(_is_split(path, config) for path in files)
+    any_split = _any_split(files, config)
     for path in files:
+        split = _is_split(path, config)
         # Names of files can be anything, what we write is UTF-8.
         name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
-        if kind_of(path) in TEXT_ENDINGS and _is_split(path, config):
+        if kind_of(path) in TEXT_ENDINGS and split:
             chunks: Iterable[Chunk] = (read_documents(path, name),)
         else:
             chunks = read_rows(path, name, columns, config.chunk_size, among_others=among_others)
         for chunk in chunks:
-            rows = split_documents(chunk.rows) if _is_split(path, config) else chunk.rows
-            if any_split and not _is_split(path, config):
+            rows = chunk.rows
+            if split:
+                rows = split_documents(rows)
+            elif any_split:
                 rows = rows.rename(columns=beside(rows.columns, _SPLIT_COLUMNS))
             yield Chunk(rows, chunk.rejected)
 
@@ -236,8 +243,8 @@ def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
             while held >= size:
                 joined = pd.concat(rows, ignore_index=True)
                 yield Chunk(joined[:size], rejected)
-                size_held -= _size_of(joined[:size])
                 rows, rejected, held = [joined[size:]], [], held - size
+                size_held = _size_of(rows[0])
         if len(rejected) >= size or size_held >= _HELD:
             yield Chunk(_together(rows), rejected)
             rows, rejected, held, size_held = [], [], 0, 0

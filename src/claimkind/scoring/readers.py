@@ -107,10 +107,11 @@ def _walk(folder: Path) -> Iterator[Path]:
     """
     seen: set[str] = set()
     for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        if os.path.realpath(root) in seen:  # a link to a folder above
+        real = os.path.realpath(root)
+        if real in seen:  # a link to a folder above
             folders.clear()
             continue
-        seen.add(os.path.realpath(root))
+        seen.add(real)
         folders.sort()
         yield from (Path(root, name) for name in names)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -131,8 +130,6 @@ def _plain(value: Any) -> Any:
     """What stands in JSON for a value that it has no kind of: bytes in base 64, dates in ISO 8601."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
