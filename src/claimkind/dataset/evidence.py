@@ -48,7 +48,8 @@ def _measure_source(rows: pd.DataFrame, train: pd.Series, smoothing: float) -> d
     posterior = (counts + smoothing * mean) / (sizes + smoothing)
     joint = shares.to_numpy()[:, None] * posterior
     likelihood = joint / joint.sum(axis=0)
-    return {str(label): [round(float(p), 4) for p in row] for label, row in zip(shares.index, likelihood, strict=True)}
+    # Digits that count, not decimals: of a source with many labels each likelihood is small.
+    return {str(label): [float(f"{p:.4g}") for p in row] for label, row in zip(shares.index, likelihood, strict=True)}
 
 
 def fix_evidence(measured: Evidence, fixed: Mapping[str, Mapping[str, Sequence[str]]]) -> Evidence:

@@ -26,7 +26,6 @@ class Table:
         group_column: str | None = None,
         genre: str = "",
         separator: str = ",",
-        quoted: bool = True,
         own_labels: dict[str, str] | None = None,
         source_labels: dict[str, str | None] | None = None,
         bins: list[float] | None = None,
@@ -48,7 +47,6 @@ class Table:
             group_column: rows that belong together, an article, say; without it each row is a group.
             genre: of all rows.
             separator: of a CSV file.
-            quoted: whether quotation marks enclose fields of a CSV file.
             own_labels: the table's labels in our names, where they mean what our guide says; their rows are labelled.
             source_labels: the table's labels that are kept, under the names that the data card gives them; a row of
                 another label is an error, one whose name is null is left out. All are kept if this is not given.
@@ -61,7 +59,7 @@ class Table:
         self.licence, self.citation, self.genre = licence, citation, genre
         self.text_column, self.label_column = text_column, label_column
         self.id_column, self.group_column = id_column, group_column
-        self.separator, self.quoted = separator, quoted
+        self.separator = separator
         self.own_labels, self.source_labels, self.bins = own_labels or {}, source_labels or {}, bins
         self.evidence, self.labels, self.always_test = evidence or {}, labels, always_test or []
         for label in self.own_labels.values():
@@ -124,10 +122,7 @@ class Table:
 
     def _read_csv(self, path: Path) -> pd.DataFrame:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            if self.quoted:
-                header, *rows = csv.reader(stream, delimiter=self.separator)
-            else:
-                header, *rows = (line.rstrip("\r\n").split(self.separator) for line in stream)
+            header, *rows = csv.reader(stream, delimiter=self.separator)
         # CheckThat's rows may end before the last column.
         return pd.DataFrame([dict(zip(header, row, strict=False)) for row in rows], columns=header)
 

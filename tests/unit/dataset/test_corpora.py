@@ -17,7 +17,7 @@ from tests.conftest import ROOT, write_labels
 CORPORA = ROOT.parent / "shared" / "corpora"
 
 NEWS = 'Sentence,Label,Solved conflict\n"Rain fell, he said.\n",OBJ,False\nRain is dull.,SUBJ,False\n'
-TSV = 'sentence_id\tsentence\tlabel\tsolved_conflict\nk1\t"Rain" is dull.\tSUBJ\tFalse\nk2\tRain fell.\tOBJ\tFalse\n'
+TSV = 'sentence_id\tsentence\tlabel\tsolved_conflict\nk1\t"""Rain"" is dull, ""he"" said."\tSUBJ\tFalse\nk2\tRain fell.\tOBJ\tFalse\n'
 BIAS = """\ufefftext;news_link;label_opinion
 Rain fell.;http://a;Entirely factual
 Rain is dull.;;Expresses writer’s opinion
@@ -77,11 +77,9 @@ def test_a_csv_with_line_breaks_in_its_fields(tmp_path):
     assert rows["label"].isna().all()
 
 
-def test_tab_separated_values_keep_their_quotation_marks(tmp_path):
-    rows = table(
-        tmp_path, {"dev__tsv": TSV}, text_column="sentence", separator="\t", quoted=False, id_column="sentence_id"
-    )
-    assert rows["text"].tolist() == ['"Rain" is dull.', "Rain fell."]
+def test_tab_separated_values_are_read_without_the_marks_around_them(tmp_path):
+    rows = table(tmp_path, {"dev__tsv": TSV}, text_column="sentence", separator="\t", id_column="sentence_id")
+    assert rows["text"].tolist() == ['"Rain" is dull, "he" said.', "Rain fell."]
     assert rows["id"].tolist() == ["s:k1", "s:k2"]
 
 

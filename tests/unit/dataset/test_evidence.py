@@ -38,6 +38,13 @@ def test_without_any_doubly_labelled_row_a_source_says_nothing():
     assert all(len(set(values)) == 1 for values in table.values())
 
 
+def test_likelihoods_of_many_source_labels_keep_their_digits():
+    names = [f"topic {number}" for number in range(1000)]
+    rows = pd.DataFrame({"source": "s", "source_label": names * 30, "label": ["factual"] * 1000 + ["opinion"] * 29_000})
+    table = measure_evidence(rows, pd.Series(True, index=rows.index))["s"]
+    assert np.sum(list(table.values()), axis=0) == pytest.approx([1, 1, 1], abs=1e-3)
+
+
 def test_a_source_may_fix_its_evidence_by_hand():
     fixed = fix_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"a": ["speculative", "opinion"]}})
     assert fixed == {"s": {"a": [0.0, 1.0, 1.0]}}
