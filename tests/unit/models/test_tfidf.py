@@ -115,3 +115,27 @@ def test_evidence_of_little_weight_counts_little_and_not_nothing():
         for weight in (1e-9, 9e-4, 1.0)
     )
     assert without < little < much
+
+
+def test_rows_of_which_nothing_is_known_do_not_make_a_rare_class_frequent():
+    """A balanced regression answers as if classes were equally frequent, which is no posterior."""
+    random = np.random.default_rng(0)
+    labels = random.choice(3, size=600, p=[0.85, 0.1, 0.05])
+    words = np.array([["fell", "sank", "ran"], ["may", "might", "could"], ["dull", "poor", "bad"]])
+    # A third of the sentences say nothing of their class.
+    texts = [
+        f"rain {random.choice(words[label]) if random.random() < 0.67 else random.choice(words.ravel())}"
+        for label in labels
+    ]
+    evidence = np.ones((600, 3))
+    evidence[:150] = np.eye(3)[labels[:150]]
+    fitted = TfidfClassifier(min_df=1, em_steps=20).fit(texts, evidence)
+    alone = TfidfClassifier(min_df=1).fit(texts[:150], evidence[:150])
+    recall = [(model.predict_proba(texts).argmax(axis=1)[labels == 0] == 0).mean() for model in (fitted, alone)]
+    assert recall[0] >= recall[1] - 0.02
+
+
+def test_a_class_that_only_evidence_names_is_learned():
+    texts = ["rain fell", "rain may fall", "rain is dull"] * 10
+    evidence = np.tile([[1, 0, 0], [0, 1, 0], [0.1, 0.1, 0.8]], (10, 1))
+    assert TfidfClassifier(min_df=1).fit(texts, evidence).predict_proba(texts[:3]).argmax(axis=1).tolist() == [0, 1, 2]
