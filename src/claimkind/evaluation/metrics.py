@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm, t
 
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 
 _CLASSES = len(LABELS)
 _FEWEST_SAMPLES = 20
+LEVEL = 0.05
+"""Of all intervals and tests: two-sided."""
 
 
 class Estimate(NamedTuple):
@@ -83,10 +86,10 @@ def estimate(
     seed: int,
     absent_counts: bool = True,
 ) -> dict[str, Estimate]:
-    """Scores of predictions with 95% percentile intervals of the cluster bootstrap.
+    """Scores of predictions with 95% intervals of the cluster bootstrap.
 
     Groups, not sentences, are drawn with replacement (Davison and Hinkley 1997, section 3.8): sentences of one document
-    are not independent, and intervals that take them to be so are too narrow.
+    are not independent, and intervals that take them to be so are too narrow. See `interval`.
 
     Args:
         truth: (n,) positions in `LABELS`.
@@ -102,10 +105,23 @@ def estimate(
     drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
     measured = scores_of(counts.sum(axis=0), absent_counts=absent_counts)
     sampled = scores_of(np.tensordot(drawn, counts, axes=1), absent_counts=absent_counts)
-    bounds = {name: np.percentile(values, (2.5, 97.5)) for name, values in sampled.items()}
-    if len(counts) == 1:
-        bounds = dict.fromkeys(bounds, np.array([np.nan, np.nan]))
-    return {name: Estimate(float(measured[name]), float(low), float(high)) for name, (low, high) in bounds.items()}
+    return {name: Estimate(float(measured[name]), *interval(values, len(counts))) for name, values in sampled.items()}
+
+
+def interval(sampled: np.ndarray, groups: int) -> tuple[float, float]:
+    """95% interval of a figure from its bootstrap samples, which drew so many groups.
+
+    The expanded percentile interval (Hesterberg 2015, What teachers should know about the bootstrap, section 3.4): the
+    plain one is too narrow for few groups, by as much as the normal interval is that forgets about degrees of freedom.
+
+    Returns:
+        Its bounds; not a number for one group, which tells nothing of others.
+    """
+    if groups < 2:
+        return np.nan, np.nan
+    tail = norm.sf(t.isf(LEVEL / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
+    low, high = np.percentile(sampled, (100 * tail, 100 * (1 - tail)))
+    return float(low), float(high)
 
 
 def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
@@ -119,7 +135,7 @@ def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
 
 
 def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int, seed: int) -> Estimate:
-    """Macro F1 over labels of any set, with a 95% percentile interval that resamples sentences."""
+    """Macro F1 over labels of any set, with a 95% interval that resamples sentences."""
     names, pairs = np.unique(np.stack([truth, predicted]), return_inverse=True)
     cells = np.bincount(pairs[0] * len(names) + pairs[1], minlength=len(names) ** 2)
     # To draw sentences with replacement is to draw the counts of the confusion matrix from a multinomial.
@@ -128,7 +144,7 @@ def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int,
         _ratio(2 * np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1) + c.sum(axis=-2)).mean(axis=-1)
         for c in (cells.reshape(len(names), -1), drawn.reshape(samples, len(names), -1))
     ]
-    return Estimate(float(f1[0]), *(float(bound) for bound in np.percentile(f1[1], (2.5, 97.5))))
+    return Estimate(float(f1[0]), *interval(f1[1], len(truth)))
 
 
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:

@@ -8,13 +8,13 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, t
 
-from claimkind.evaluation.metrics import Estimate, scores_of
+from claimkind.evaluation.metrics import LEVEL, Estimate, interval, scores_of
 from claimkind.labels import LABELS
 
-_LEVEL = 0.05
 _POWER = 0.8
+_MOST_SENTENCES = 1e9
 
 
 class Sentences(NamedTuple):
@@ -26,38 +26,63 @@ class Sentences(NamedTuple):
     """(n,) names; sentences of one group are not independent."""
 
 
+class _Sampled(NamedTuple):
+    """Macro F1 of a model over bootstrap samples."""
+
+    scores: np.ndarray
+    """(samples,)."""
+    seed_variance: float
+    """How much of their variance the choice of seeds makes, which no number of sentences takes away."""
+
+
 class Difference(NamedTuple):
     """How far two models are apart on the same sentences."""
 
     first: str
     second: str
+    seeds: tuple[int, int]
+    """Of each. The interval of one seed says how sure the difference of these two trainings is, not of others."""
     macro_f1: Estimate
     """First minus second, with its 95% interval."""
     p: float
-    """Two-sided: the difference in standard errors of the bootstrap, which are normal for many groups."""
+    """Two-sided: the difference in standard errors of the bootstrap, by Student's t with a degree of freedom for each
+    group but one."""
     p_holm: float
     """The same after Holm's correction over all comparisons."""
     p_mcnemar: float
-    """McNemar's exact test of the accuracies; of several seeds, the majority answers."""
+    """McNemar's exact test of the accuracies; of several seeds, the majority answers, of as many on both sides."""
     sentences: int
-    sentences_needed: int | None
+    sentences_needed: float | None
     """How many sentences would show a difference of this size, among as many comparisons, in four trials of five;
-    None if there is none."""
+    infinite where the seeds scatter too much for any number; None if there is no difference."""
 
     @property
     def separable(self) -> bool:
         """Whether the interval leaves 0 out, also after the correction for the number of comparisons."""
-        return self.p_holm < _LEVEL and not self.macro_f1.low <= 0 <= self.macro_f1.high
+        return self.p_holm < LEVEL and not self.macro_f1.low <= 0 <= self.macro_f1.high
 
     def verdict(self) -> str:
         """The difference in words."""
+        seeds = ""
+        if 1 in self.seeds:
+            seeds = " (one seed each)" if self.seeds == (1, 1) else f" ({self.seeds[0]} and {self.seeds[1]} seeds)"
         if not self.separable:
-            more = f"; about {self.sentences_needed:,} would be needed" if self.sentences_needed else ""
-            return f"{self.first} and {self.second}: not separable on {self.sentences:,} sentences{more}"
+            return (
+                f"{self.first} and {self.second}: not separable on {self.sentences:,} sentences{self._needed()}{seeds}"
+            )
         ahead = self.macro_f1.value > 0
         better, worse = (self.first, self.second) if ahead else (self.second, self.first)
         low, high = sorted(abs(100 * bound) for bound in (self.macro_f1.low, self.macro_f1.high))
-        return f"{better} is better than {worse} by {low:.1f} to {high:.1f} points of macro F1"
+        return f"{better} is better than {worse} by {low:.1f} to {high:.1f} points of macro F1{seeds}"
+
+    def _needed(self) -> str:
+        if np.isnan(self.macro_f1.low):
+            return " of one group"
+        if self.sentences_needed is None:
+            return ""
+        if np.isinf(self.sentences_needed):
+            return "; more seeds would be needed"
+        return f"; about {self.sentences_needed:,.0f} would be needed"
 
 
 def compare_all(
@@ -81,21 +106,28 @@ def compare_all(
     pairs = list(combinations(models, 2))
     comparisons = max(comparisons or 0, len(pairs))
     means = {name: _mean_macro_f1(predicted, sentences) for name, predicted in models.items()}
-    right = {name: _majority(predicted) == sentences.truth for name, predicted in models.items()}
     values = [means[first] - means[second] for first, second in pairs]
-    between = [sampled[first] - sampled[second] for first, second in pairs]
-    errors = [_error(drawn) for drawn in between]
-    raw = [_p_value(value, error) for value, error in zip(values, errors, strict=True)]
+    between = [sampled[first].scores - sampled[second].scores for first, second in pairs]
+    groups = len(np.unique(sentences.groups))
+    errors = [_error(drawn, groups) for drawn in between]
+    raw = [_p_value(value, error, groups) for value, error in zip(values, errors, strict=True)]
     return [
         Difference(
             first,
             second,
-            macro_f1=Estimate(value, *_interval(drawn)),
+            seeds=(len(models[first]), len(models[second])),
+            macro_f1=Estimate(value, *interval(drawn, groups)),
             p=p,
             p_holm=corrected,
-            p_mcnemar=mcnemar(right[first], right[second]),
+            p_mcnemar=mcnemar(*_majorities_right(models[first], models[second], sentences.truth)),
             sentences=len(sentences.truth),
-            sentences_needed=_needed(value, error, len(sentences.truth), comparisons),
+            sentences_needed=_needed(
+                value,
+                error,
+                sampled[first].seed_variance + sampled[second].seed_variance,
+                len(sentences.truth),
+                comparisons,
+            ),
         )
         for (first, second), value, drawn, error, p, corrected in zip(
             pairs, values, between, errors, raw, holm(raw, comparisons), strict=True
@@ -108,8 +140,9 @@ def spread(
 ) -> dict[str, Estimate]:
     """Mean macro F1 of each model's seeds; the interval resamples groups and seeds alike."""
     sampled = _macro_f1_samples(models, sentences, samples, seed)
+    groups = len(np.unique(sentences.groups))
     return {
-        name: Estimate(_mean_macro_f1(predicted, sentences), *_interval(sampled[name]))
+        name: Estimate(_mean_macro_f1(predicted, sentences), *interval(sampled[name].scores, groups))
         for name, predicted in models.items()
     }
 
@@ -134,8 +167,8 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
 
 def _macro_f1_samples(
     models: Mapping[str, np.ndarray], sentences: Sentences, samples: int, seed: int
-) -> dict[str, np.ndarray]:
-    """Macro F1 of each model in each bootstrap sample: (samples,).
+) -> dict[str, _Sampled]:
+    """Macro F1 of each model in each bootstrap sample.
 
     Groups are drawn with replacement, the same for all models; then, for each model, its seeds (the hierarchical
     bootstrap of Davison and Hinkley 1997, section 3.8).
@@ -148,7 +181,9 @@ def _macro_f1_samples(
     for name, predicted in models.items():
         per_seed = np.stack([_sampled_scores(drawn, members, sentences.truth, row) for row in predicted], axis=1)
         chosen = random.integers(len(predicted), size=(samples, len(predicted)))
-        result[name] = np.take_along_axis(per_seed, chosen, axis=1).mean(axis=1)
+        scores = np.take_along_axis(per_seed, chosen, axis=1).mean(axis=1)
+        # That of a mean of seeds that are drawn with replacement.
+        result[name] = _Sampled(scores, float(per_seed.mean(axis=0).var() / len(predicted)))
     return result
 
 
@@ -164,38 +199,45 @@ def _mean_macro_f1(predicted: np.ndarray, sentences: Sentences) -> float:
     return float(np.mean([_sampled_scores(once, members, sentences.truth, row)[0] for row in predicted]))
 
 
-def _interval(sampled: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(sampled, (100 * _LEVEL / 2, 100 * (1 - _LEVEL / 2)))
-    return float(low), float(high)
-
-
-def _error(drawn: np.ndarray) -> float:
+def _error(drawn: np.ndarray, groups: int) -> float:
     """The standard error of what was drawn: exactly 0 where it is all the same but for rounding."""
-    error = float(drawn.std())
+    error = float(drawn.std()) * np.sqrt(groups / max(1, groups - 1))
     return error if error > 1e-12 else 0.0
 
 
-def _p_value(difference: float, error: float) -> float:
+def _p_value(difference: float, error: float, groups: int) -> float:
     """Two-sided, from the standard error of the bootstrap; 1 where that is 0, and nothing known of chance.
 
     The share of samples beyond 0 would be no smaller than two of their number, which no correction for many comparisons
     leaves below 5%.
     """
-    return float(2 * norm.sf(abs(difference) / error)) if error > 0 else 1.0
+    return float(2 * t.sf(abs(difference) / error, groups - 1)) if error > 0 else 1.0
 
 
-def _majority(predicted: np.ndarray) -> np.ndarray:
-    """The answer that most seeds give, the first label of equals: (n,)."""
-    return np.stack([(predicted == label).sum(axis=0) for label in range(len(LABELS))]).argmax(axis=0)
+def _majorities_right(first: np.ndarray, second: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the answer that most seeds give is right: (n,) each.
+
+    Of as many seeds on both sides, and an odd number, for a majority of more is more often right, and ties are not.
+    """
+    voters = min(len(first), len(second))
+    voters -= 1 - voters % 2
+    answers = [
+        np.stack([(predicted[:voters] == label).sum(axis=0) for label in range(len(LABELS))]).argmax(axis=0)
+        for predicted in (first, second)
+    ]
+    return answers[0] == truth, answers[1] == truth
 
 
-def _needed(difference: float, error: float, sentences: int, comparisons: int) -> int | None:
-    """Sentences at which the error, which falls with their root, is small enough; two digits are all that is known."""
+def _needed(difference: float, error: float, seed_variance: float, sentences: int, comparisons: int) -> float | None:
+    """Sentences at which the error is small enough; two digits are all that is known.
+
+    The part of it that is due to the sentences falls with their root, that which is due to the seeds does not.
+    """
     if difference == 0 or error == 0:
         return None
-    errors = norm.isf(_LEVEL / 2 / comparisons) + norm.ppf(_POWER)
-    exact = sentences * (errors * error / abs(difference)) ** 2
-    if exact > 1e9:
-        return None
+    allowed = (difference / (norm.isf(LEVEL / 2 / comparisons) + norm.ppf(_POWER))) ** 2 - seed_variance
+    exact = sentences * (error**2 - seed_variance) / allowed if allowed > 0 else np.inf
+    if not 0 < exact <= _MOST_SENTENCES:
+        return np.inf if seed_variance > 0 else None
     step = 10 ** max(0, len(str(int(exact))) - 2)
-    return max(step, round(exact / step) * step)
+    return float(max(step, round(exact / step) * step))

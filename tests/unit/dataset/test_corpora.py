@@ -17,7 +17,10 @@ from tests.conftest import ROOT, write_labels
 CORPORA = ROOT.parent / "shared" / "corpora"
 
 NEWS = 'Sentence,Label,Solved conflict\n"Rain fell, he said.\n",OBJ,False\nRain is dull.,SUBJ,False\n'
-TSV = 'sentence_id\tsentence\tlabel\tsolved_conflict\nk1\t"""Rain"" is dull, ""he"" said."\tSUBJ\tFalse\nk2\tRain fell.\tOBJ\tFalse\n'
+TSV = '''sentence_id\tsentence\tlabel\tsolved_conflict
+k1\t"""Rain"" is dull, ""he"" said."\tSUBJ\tFalse
+k2\tRain fell.\tOBJ\tFalse
+'''
 BIAS = """\ufefftext;news_link;label_opinion
 Rain fell.;http://a;Entirely factual
 Rain is dull.;;Expresses writer’s opinion

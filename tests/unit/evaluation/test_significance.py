@@ -29,13 +29,13 @@ def test_what_cannot_be_told_apart_says_how_many_sentences_it_takes():
     [difference] = compare_all(models, sentences)
     assert not difference.separable
     assert difference.sentences_needed > 150
-    assert f"not separable on 150 sentences; about {difference.sentences_needed:,} would" in difference.verdict()
+    assert f"not separable on 150 sentences; about {difference.sentences_needed:,.0f} would" in difference.verdict()
 
 
 def test_a_model_equals_itself():
     sentences, models = simulated(np.random.default_rng(0))
     [difference] = compare_all({"a": models["model 0"], "b": models["model 0"]}, sentences)
-    assert difference.verdict() == "a and b: not separable on 600 sentences"
+    assert difference.verdict() == "a and b: not separable on 600 sentences (one seed each)"
     assert difference.p == difference.p_mcnemar == 1
 
 
@@ -73,7 +73,40 @@ def test_more_sentences_are_needed_than_there_are_wherever_models_are_not_separa
 
 def test_of_one_group_nothing_is_known():
     sentences, models = simulated(np.random.default_rng(0), accuracies=(0.5, 0.9), groups_of=600)
-    assert not compare_all(models, sentences)[0].separable
+    [difference] = compare_all(models, sentences)
+    assert difference.verdict() == "model 0 and model 1: not separable on 600 sentences of one group (one seed each)"
+    assert np.isnan([difference.macro_f1.low, spread(models, sentences)["model 0"].high]).all()
+
+
+def test_few_groups_make_an_interval_wide():
+    """Of three groups the plain bootstrap knows ten samples, and is sure far too often."""
+    random = np.random.default_rng(0)
+    separable = 0
+    for _ in range(100):
+        sentences, models = simulated(random, size=120)
+        groups = np.arange(120) // 40
+        for index, predicted in enumerate(models.values()):  # whole groups that a model gets wrong, by chance
+            unlucky = random.integers(3) if index else -1
+            predicted[0, groups == unlucky] = (sentences.truth[groups == unlucky] + 1) % 3
+        separable += compare_all(models, sentences._replace(groups=groups), samples=200)[0].separable
+    assert separable <= 10
+
+
+def test_where_seeds_scatter_more_of_them_are_needed_and_not_more_sentences():
+    random = np.random.default_rng(0)
+    sentences, models = simulated(random, size=2000, accuracies=(0.6, 0.8, 0.9, 0.66, 0.76, 0.9))
+    rows = list(models.values())
+    [difference] = compare_all({"a": np.concatenate(rows[:3]), "b": np.concatenate(rows[3:])}, sentences)
+    assert difference.verdict() == "a and b: not separable on 2,000 sentences; more seeds would be needed"
+
+
+def test_a_majority_of_more_seeds_is_no_advantage():
+    random = np.random.default_rng(0)
+    sentences, models = simulated(random, accuracies=(0.7, 0.7, 0.7, 0.7))
+    rows = list(models.values())
+    [difference] = compare_all({"one": rows[0], "three": np.concatenate(rows[1:])}, sentences)
+    assert difference.p_mcnemar == mcnemar(rows[0][0] == sentences.truth, rows[1][0] == sentences.truth)
+    assert difference.verdict().endswith("(1 and 3 seeds)")
 
 
 def test_the_best_of_many_must_be_better_by_more():
