@@ -243,11 +243,16 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
                 f"{mlflow.get_tracking_uri()} has no experiment {experiment_name!r}, expected one of "
                 f"{', '.join(known)}: train with scripts/train.py first, or correct it"
             )
-    runs = mlflow.search_runs(
-        experiment_names=[experiment_name],
-        filter_string=f"attributes.status = 'FINISHED' and {filter_string}",
-        order_by=["attributes.start_time DESC"],
-    )
+    try:
+        runs = mlflow.search_runs(
+            experiment_names=[experiment_name],
+            filter_string=f"attributes.status = 'FINISHED' and {filter_string}",
+            order_by=["attributes.start_time DESC"],
+        )
+    except MlflowException as error:  # a quotation mark in a name, say
+        raise ClaimkindError(
+            f"MLflow finds no runs by {filter_string} ({str(error).splitlines()[0]}): correct the name"
+        ) from None
     return pd.DataFrame(runs)
 
 
@@ -256,10 +261,19 @@ def register(run_id: str, name: str, alias: str) -> int:
 
     Returns:
         The version.
+
+    Raises:
+        ClaimkindError: the run has no such model, or not any more.
     """
-    model_uri = mlflow.get_run(run_id).data.tags["model_uri"]
-    version = mlflow.register_model(model_uri, name, tags={"run_id": run_id}).version
-    mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+    try:
+        model_uri = mlflow.get_run(run_id).data.tags["model_uri"]
+        version = mlflow.register_model(model_uri, name, tags={"run_id": run_id}).version
+        mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+    except (MlflowException, KeyError) as error:
+        raise ClaimkindError(
+            f"the model of run {run_id} cannot be registered as {name} ({str(error).splitlines()[0]}): if it was "
+            "deleted, train it anew"
+        ) from None
     return int(version)
 
 
@@ -285,8 +299,9 @@ def run_of_alias(name: str, alias: str) -> str | None:
 
 
 def run_tags(run_id: str) -> dict[str, str]:
-    """The tags of a run."""
-    return dict(mlflow.get_run(run_id).data.tags)
+    """The tags of a run; none of one that is not there any more."""
+    run = _run_of(run_id)
+    return dict(run.data.tags) if run else {}
 
 
 class Origin(NamedTuple):

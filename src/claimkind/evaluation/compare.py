@@ -48,6 +48,8 @@ def run(config: CompareConfig) -> Comparison:
         ClaimkindError: there are no such runs, or they were not measured on the same data.
     """
     check_samples(config.bootstrap_samples)
+    if config.promote:
+        _check_names(config)
     runs = _select(config)
     configurations = _configurations(runs)
     sentences, predicted = _predictions(configurations, "test")
@@ -62,8 +64,27 @@ def run(config: CompareConfig) -> Comparison:
     print("\n".join(said))  # noqa: T201
     _log(config, configurations, Comparison(table, differences), estimates, title, said)
     if config.promote:
-        _promote(configurations[0], len(runs), config)
+        _promote(configurations[0], len(runs) + _trials(config, runs), config)
     return Comparison(table, differences)
+
+
+def _check_names(config: CompareConfig) -> None:
+    """Refuse what MLflow takes for no name, before a model is registered that nothing points at."""
+    for key, allowed in (("registered_name", r"[^/:]*[^/:\s][^/:]*"), ("alias", r"(?!(latest|v\d+)$)[\w-]+")):
+        if not re.fullmatch(allowed, getattr(config, key), re.ASCII | re.IGNORECASE):
+            raise ClaimkindError(
+                f"{key}={getattr(config, key)!r} is no name that MLflow takes, expected one like claimkind or champion"
+            )
+
+
+def _trials(config: CompareConfig, runs: pd.DataFrame) -> int:
+    """How many trials of searches on the same data there were, out of which settings were chosen."""
+    fingerprint = runs["tags.dataset_fingerprint"].iloc[0]
+    return len(
+        tracking.find_runs(
+            config.experiment_name, f"tags.kind = 'trial' and params.dataset_fingerprint = '{fingerprint}'"
+        )
+    )
 
 
 def _select(config: CompareConfig) -> pd.DataFrame:
@@ -99,9 +120,11 @@ def _named(runs: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
         raise ClaimkindError(
             "the runs were measured on different builds of the dataset, expected one: train those on the older anew"
         )
+    if "tags.kind" in together:  # of a model's training and its evaluation the training, which has validation too
+        together = together.sort_values("tags.kind", na_position="first", kind="stable")
     distinct = together.drop_duplicates(_params(together))
     for run_id in together["run_id"][~together["run_id"].isin(distinct["run_id"])]:
-        print(f"run {run_id} has the settings and the seed of a newer one, and is left out")  # noqa: T201
+        print(f"run {run_id} has the settings and the seed of another one, and is left out")  # noqa: T201
     return distinct
 
 
@@ -138,9 +161,13 @@ def _names(groups: list[pd.DataFrame]) -> list[str]:
 
 
 def _told_apart(group: pd.DataFrame, others: list[pd.DataFrame]) -> str:
-    """The settings in which configurations differ, or the id of a run where they differ in many."""
-    differing = [column for column in _settings(group) if len({str(other[column].iloc[0]) for other in others}) > 1]
+    """The settings in which configurations differ; where these are many, in which this one differs from most."""
+    values = {column: [str(other[column].iloc[0]) for other in others] for column in _settings(group)}
+    differing = [column for column, found in values.items() if len(set(found)) > 1]
     if len(differing) > _SETTINGS_SHOWN:
+        usual = {column: max(values[column], key=values[column].count) for column in differing}
+        differing = [column for column in differing if str(group[column].iloc[0]) != usual[column]]
+    if not 0 < len(differing) <= _SETTINGS_SHOWN:
         return str(group["run_id"].iloc[0])[:8]
     return ", ".join(f"{column.removeprefix('params.')}={group[column].iloc[0] or 'unset'}" for column in differing)
 
@@ -238,7 +265,8 @@ def _promote(best: Configuration, candidates: int, config: CompareConfig) -> Non
     """
     if _validation(best) < 0:
         raise ClaimkindError("promote=true finds no training among the runs, expected one at least: name some in runs")
-    chosen = best.runs.sort_values("metrics.validation_macro_f1").iloc[-1]
+    trained = best.runs.dropna(subset="metrics.validation_macro_f1")
+    chosen = trained.sort_values("metrics.validation_macro_f1").iloc[-1]
     champion = tracking.run_of_alias(config.registered_name, config.alias)
     if champion is None:
         verdict = f"{best.name} has the best macro F1 on validation, and no model has the alias yet"
@@ -247,8 +275,8 @@ def _promote(best: Configuration, candidates: int, config: CompareConfig) -> Non
         return
     elif tracking.run_tags(champion).get("dataset_fingerprint") != chosen["tags.dataset_fingerprint"]:
         print(  # noqa: T201
-            f"the model that has the alias {config.alias} was measured on another build of its dataset, so nothing can "
-            "be said: train it anew on this one, or take the alias from it in MLflow"
+            f"the model that has the alias {config.alias} was measured on another build of its dataset, or its run was "
+            "deleted, so nothing can be said: train it anew on this one, or take the alias from it in MLflow"
         )
         return
     else:

@@ -26,6 +26,7 @@ from claimkind.evaluation.metrics import (
 )
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS
+from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.base import Predictor
 
 _SPLITS = ("validation", "test")
@@ -67,7 +68,9 @@ def run(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
         tracked.describe(result.title)
         for name, table in result.tables.items():
             tracked.log_table(table, f"evaluation/{name}.parquet")
-        tracked.log_config(asdict(config), origin.params)
+        # Of a model whose training is not known, the digest of its files is what it is told apart by.
+        saved = {"model": sha256_file(tracking.fetch_folder(config.model_uri) / MANIFEST)[:16]}
+        tracked.log_config(asdict(config), origin.params or saved)
         tracked.log_metrics(result.metrics)
         if result.predictions is not None:
             tracked.log_table(result.predictions, f"predictions/{config.split}.parquet")

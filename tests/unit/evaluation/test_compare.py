@@ -86,7 +86,7 @@ def test_the_same_training_twice_counts_once(experiment, capsys):
     older, newer = experiment.log("twice"), experiment.log("twice")
     assert experiment.compare()["seeds"].tolist() == [1]
     assert experiment.compare(runs=[older, newer])["seeds"].tolist() == [1]
-    assert f"run {older} has the settings and the seed of a newer one" in capsys.readouterr().out
+    assert f"run {older} has the settings and the seed of another one" in capsys.readouterr().out
 
 
 def test_a_name_means_its_runs_on_the_newest_build(experiment):
@@ -121,6 +121,44 @@ def test_an_evaluation_takes_part_when_named_and_does_not_become_champion(experi
     assert table.loc["evaluation", "validation macro F1"] == ""
     with pytest.raises(ClaimkindError, match="promote=true finds no training"):
         experiment.compare(runs=[evaluation], promote=True)
+
+
+def test_a_training_is_compared_and_not_the_evaluation_of_its_own_model(experiment, monkeypatch):
+    monkeypatch.setattr(tracking, "run_of_alias", lambda *_: None)
+    moved = []
+    monkeypatch.setattr(tracking, "register", lambda *arguments: moved.append(arguments[0]) or 1)
+    trained = experiment.log("a", alpha=1)
+    again = experiment.log("evaluation-a", kind="evaluation", alpha=1)
+    other = experiment.log("evaluation-b", kind="evaluation", model="4f2a")
+    table = experiment.compare(runs=[again, trained, other], promote=True)
+    assert set(table.index) == {"a", "evaluation-b"}
+    assert moved == [trained]
+
+
+def test_names_tell_in_what_a_configuration_differs_from_most(experiment):
+    for number in range(3):
+        experiment.log("x", **({"a": 1, "b": 1, "c": 1, "d": 1} | {"abcd"[number]: 2}))
+    experiment.log("x", a=1, b=1, c=1, d=2)
+    assert set(experiment.compare().index) == {"x (a=2)", "x (b=2)", "x (c=2)", "x (d=2)"}
+
+
+@pytest.mark.parametrize("settings", [{"alias": "v1"}, {"alias": "a b"}, {"registered_name": "a/b"}])
+def test_names_that_mlflow_does_not_take_are_refused_before_anything(experiment, settings):
+    with pytest.raises(ClaimkindError, match="is no name that MLflow takes"):
+        experiment.compare(promote=True, **settings)
+
+
+def test_a_quotation_mark_in_a_name_is_a_sentence(experiment):
+    experiment.log("a")
+    with pytest.raises(ClaimkindError, match="MLflow finds no runs by"):
+        experiment.compare(dataset_name="it's")
+
+
+def test_a_champion_that_was_deleted_is_no_traceback(experiment, monkeypatch, capsys):
+    monkeypatch.setattr(tracking, "run_of_alias", lambda *_: "0" * 32)
+    experiment.log("a")
+    experiment.compare(promote=True)
+    assert "take the alias from it in MLflow" in capsys.readouterr().out
 
 
 def test_the_best_of_many_needs_more_than_luck_to_become_champion(experiment, monkeypatch, capsys):
