@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,7 +147,7 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
     run = mlflow.start_run(
         run_id=run_id,
         run_name=None if run_id else run_name,
-        tags={**tags, "git_commit": git_commit(), "command": " ".join(sys.argv)},
+        tags={**tags, "git_commit": git_commit(), "command": shlex.join(sys.argv)},
         log_system_metrics=False,
     )
     with signals_raise():
@@ -172,6 +173,26 @@ def _run_of(run_id: str) -> MlflowRun | None:
     except MlflowException:
         return None
     return run if run.info.lifecycle_stage == "active" else None
+
+
+def end_as_killed(run_id: str) -> None:
+    """End a run that a killed process left RUNNING; one that has ended or is not there stays as it is."""
+    run = _run_of(run_id) if run_id else None
+    if run and run.info.status == "RUNNING":
+        mlflow.MlflowClient().set_terminated(run_id, "KILLED")
+
+
+def end_left_running(parent_run_id: str, run_name: str) -> None:
+    """The same for the runs of a name under another run."""
+    parent = _run_of(parent_run_id)
+    if parent is None:
+        return
+    found = mlflow.MlflowClient().search_runs(
+        [parent.info.experiment_id],
+        f"tags.`mlflow.parentRunId` = '{parent_run_id}' and tags.`mlflow.runName` = '{run_name}'",
+    )
+    for run in found:
+        end_as_killed(run.info.run_id)
 
 
 @contextlib.contextmanager

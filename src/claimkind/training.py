@@ -16,7 +16,7 @@ from filelock import Timeout
 
 from claimkind import models, tracking
 from claimkind.config import TrainConfig, build, nearest
-from claimkind.dataset.build import BuiltDataset, load_dataset
+from claimkind.dataset.build import BuiltDataset, load_configured
 from claimkind.dataset.rows import evidence_of, predictions_of, with_names
 from claimkind.distillation import Lessons, lessons_of, read_texts
 from claimkind.errors import ClaimkindError
@@ -37,7 +37,7 @@ from claimkind.evaluation.metrics import (
 from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS, certain_rows
 from claimkind.manifest import fingerprint
-from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics
+from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics, check_seed
 from claimkind.models.calibration import (
     CalibratedClassifier,
     check_precision,
@@ -49,7 +49,7 @@ from claimkind.scoring.labelling import label_probabilities
 from claimkind.scoring.summary import reference_of
 
 _EVALUATED = ("validation", "test")
-_BESIDE_THE_MODEL = (
+BESIDE_THE_MODEL = (
     "evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels", "distil_from",
     "distil_texts", "init_from", "target_precision",
 )  # fmt: skip
@@ -173,11 +173,12 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
 
 def _plan(config: TrainConfig) -> _Planned:
     check_samples(config.bootstrap_samples)
+    check_seed(config.seed)
     if config.target_precision is not None:
         check_precision(config.target_precision)
     settings = _settings(config)
     classifier: Classifier = build(settings, "model", "claimkind.models")
-    dataset = load_dataset(config.data_dir, config.dataset.name)
+    dataset = load_configured(config.dataset, config.data_dir)
     return _Planned(settings, classifier, dataset, training_weights(dataset.splits["train"].to_pandas(), config))
 
 
@@ -227,7 +228,7 @@ def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDa
     """
     key = fingerprint(
         {"model": dict(settings), "dataset": dataset.fingerprint, "experiment": config.experiment_name}
-        | {name: getattr(config, name) for name in ("seed", *_BESIDE_THE_MODEL)}
+        | {name: getattr(config, name) for name in ("seed", *BESIDE_THE_MODEL)}
     )
     work_dir = Path(config.data_dir) / "checkpoints" / key
     try:
@@ -237,6 +238,7 @@ def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDa
                     f"resume=true, but {work_dir} holds no unfinished training like this: leave it out"
                 )
             if not config.resume:
+                tracking.end_as_killed(_resumed_run(work_dir) or "")  # what kill -9 left there
                 shutil.rmtree(work_dir, ignore_errors=True)
             yield work_dir
             shutil.rmtree(work_dir, ignore_errors=True)
@@ -258,7 +260,7 @@ def _tags(dataset: BuiltDataset) -> dict[str, str]:
 def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> None:
     params = {f"model.{name}": value for name, value in settings.items()}
     params |= {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint, "seed": config.seed}
-    params |= {name: getattr(config, name) for name in _BESIDE_THE_MODEL}
+    params |= {name: getattr(config, name) for name in BESIDE_THE_MODEL}
     tracked.log_config({**asdict(config), "model": dict(settings)}, params)
     tracked.log_environment()
     for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
@@ -298,6 +300,9 @@ def _check_weights(rows: pd.DataFrame, config: TrainConfig) -> None:
                 )
             if weight < 0:
                 raise ClaimkindError(f"{key} gives {name} a weight below 0: give 0 to leave it out")
+    for key in ("max_labels", "max_evidence"):
+        if (getattr(config, key) or 0) < 0:
+            raise ClaimkindError(f"{key}={getattr(config, key)}, expected 0 at least, or null for all: correct it")
     if config.evidence_weight < 0:
         raise ClaimkindError(f"evidence_weight={config.evidence_weight} is below 0: give 0 to leave evidence out")
 

@@ -1,6 +1,7 @@
 """Search over the settings of a training, with Optuna: resumable, in several processes, each trial an MLflow run."""
 
 import itertools
+import math
 import multiprocessing
 import os
 import sys
@@ -10,17 +11,19 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hydra
 import pandas as pd
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from sqlalchemy.exc import SQLAlchemyError
 
 from claimkind import tracking
-from claimkind.config import TrainConfig, TuneConfig, build, explain, field_names, nearest
-from claimkind.dataset.build import BuiltDataset, load_dataset
+from claimkind.config import TrainConfig, TuneConfig, build, explain, nearest, signature_schema
+from claimkind.dataset.build import BuiltDataset, load_configured
 from claimkind.errors import ClaimkindError, Stopped
 from claimkind.evaluation import plots
 from claimkind.manifest import fingerprint
-from claimkind.training import note_other_builds, validate
+from claimkind.training import BESIDE_THE_MODEL, note_other_builds, validate
 
 try:
     import optuna
@@ -29,8 +32,18 @@ except ModuleNotFoundError:  # the extra `tune`
     optuna = None  # type: ignore[assignment]
 
 _RUN_ID = "mlflow_run_id"
+_SHARED = "searched_with"
+_SEARCHED = ("model", "seed", *BESIDE_THE_MODEL)
 _WATCHED = "validation_macro_f1"
 _FORMS = "{low, high}, {low, high, log: true} or {choices: […]}"
+
+
+_FAILURES = 5
+"""After so many failed trials in one process it is the settings, not chance."""
+
+
+class _FailedTrialError(Exception):
+    """A trial whose settings cannot be trained with; the search goes on."""
 
 
 class Found(NamedTuple):
@@ -55,13 +68,13 @@ def run(config: TuneConfig) -> Found:
     if optuna is None:
         raise ClaimkindError("optuna is not installed, expected the extra tune: pip install -e '.[tune]'")
     _check(config)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     tracking.prepare_store(config.experiment_name)
-    dataset = load_dataset(config.data_dir, config.dataset.name)
+    dataset = load_configured(config.dataset, config.data_dir)
     note_other_builds(config, dataset)
     name = config.study_name or _study_name(config, dataset)
     study = _open_study(config, name)
-    parent_run_id = _parent_run(study, config, name)
+    parent_run_id = _parent_run(study, config, name, dataset)
     _work_in_processes(config, name, parent_run_id)
     found = _summarise(study)
     _log(found, parent_run_id, config, name)
@@ -69,42 +82,71 @@ def run(config: TuneConfig) -> Found:
 
 
 def _check(config: TuneConfig) -> None:
-    for name in ("trials", "workers"):
+    for name in ("trials", "workers", "heartbeat_seconds"):
         if getattr(config, name) < 1:
             raise ClaimkindError(f"{name}={getattr(config, name)}, expected 1 at least: correct it")
+    if config.resume or config.run_name:
+        raise ClaimkindError("resume and run_name are of one training: a search goes on by itself, see study_name")
     if not config.search:
         raise ClaimkindError("search is empty, expected some settings to try: give search=tfidf, say")
     for key, where in config.search.items():
-        known = field_names(TrainConfig)
-        if key.split(".")[0] not in known:
-            raise ClaimkindError(f"search names {key}, which is no setting; {nearest(key.split('.')[0], known)}")
-        if not isinstance(where, Mapping) or set(where) not in ({"low", "high"}, {"low", "high", "log"}, {"choices"}):
-            raise ClaimkindError(f"search.{key} is {where}, expected {_FORMS}: correct it")
         _check_range(key, where)
-    # The ends of the space make a model each, so that a wrong name or type is told before the first trial.
-    for end in ("low", "high"):
-        chosen = {key: where[end] if end in where else where["choices"][0] for key, where in config.search.items()}
-        build(_with_settings(config, chosen).model, "model", "claimkind.models")
+    # Each choice and each end makes a model, so that a wrong name or type is told before the first trial.
+    first = {key: _ends(where)[0] for key, where in config.search.items()}
+    for key, where in config.search.items():
+        for value in _ends(where):
+            build(_with_settings(config, {**first, key: value}).model, "model", "claimkind.models")
 
 
-def _check_range(key: str, where: Mapping[str, Any]) -> None:
+def _ends(where: Mapping[str, Any]) -> Sequence[Any]:
+    return where["choices"] if "choices" in where else (where["low"], where["high"])
+
+
+def _check_range(key: str, where: Any) -> None:
+    top = key.split(".")[0]
+    if top not in _SEARCHED:
+        raise ClaimkindError(f"search names {key}, which is no setting of a training; {nearest(top, _SEARCHED)}")
+    if not isinstance(where, Mapping) or set(where) not in ({"low", "high"}, {"low", "high", "log"}, {"choices"}):
+        raise ClaimkindError(f"search.{key} is {where}, expected {_FORMS}: correct it")
     if "choices" in where:
-        if not isinstance(where["choices"], Sequence) or not where["choices"]:
+        if not isinstance(where["choices"], list) or not where["choices"]:
             raise ClaimkindError(f"search.{key} has no choices, expected a list of some: correct it")
         return
-    low, high = where["low"], where["high"]
-    if not (isinstance(low, int | float) and isinstance(high, int | float) and low <= high):
+    low, high, log = where["low"], where["high"], where.get("log", False)
+    if not (_is_number(low) and _is_number(high) and low <= high):
         raise ClaimkindError(f"search.{key} goes from {low} to {high}, expected numbers, the lower one first")
-    if where.get("log") and low <= 0:
+    if not isinstance(log, bool):
+        raise ClaimkindError(f"search.{key}.log={log}, expected true or false: correct it")
+    if log and low <= 0:
         raise ClaimkindError(f"search.{key} goes from {low} on a log scale, expected a number above 0")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _takes_fractions(config: TuneConfig, key: str) -> bool:
+    """Whether a setting can lie between whole numbers, however the ends of its range are written."""
+    top, _, name = key.partition(".")
+    if top == "model":
+        schema = signature_schema(hydra.utils.get_class(str(config.model["_target_"])))
+    else:
+        schema, name = TrainConfig, top
+    return any("float" in str(entry.type) for entry in fields(schema) if entry.name == name)
+
+
+def _searched_with(config: TuneConfig, dataset: BuiltDataset) -> dict[str, Any]:
+    """What the trials of a study must share: the data and the settings, but not the space."""
+    how = {entry.name for entry in fields(TuneConfig)} - {entry.name for entry in fields(TrainConfig)}
+    settings = {key: value for key, value in asdict(config).items() if key not in how}
+    return settings | {"dataset": dataset.fingerprint}
 
 
 def _study_name(config: TuneConfig, dataset: BuiltDataset) -> str:
     """The same for the same data, space and settings, however many trials and workers are asked for."""
-    how = {entry.name for entry in fields(TuneConfig)} - {entry.name for entry in fields(TrainConfig)} - {"search"}
-    settings = {key: value for key, value in asdict(config).items() if key not in how}
     family = str(config.model["_target_"]).split(".")[-2]
-    return f"{family}-{dataset.name}-{fingerprint(settings | {'dataset': dataset.fingerprint})}"
+    shared = _searched_with(config, dataset) | {"search": config.search}
+    return f"{family}-{dataset.name}-{fingerprint(shared)}"
 
 
 def _open_study(config: TuneConfig, name: str) -> "optuna.Study":
@@ -113,12 +155,7 @@ def _open_study(config: TuneConfig, name: str) -> "optuna.Study":
     # Under a lock, since several workers may find no tables and make them; without the notes on what is experimental.
     with tracking.locked(config.storage), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = optuna.storages.RDBStorage(
-            config.storage,
-            engine_kwargs={"connect_args": {"timeout": 60}} if config.storage.startswith("sqlite") else None,
-            heartbeat_interval=config.heartbeat_seconds,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-        )
+        storage = _open_storage(config)
         return optuna.create_study(
             storage=storage,
             study_name=name,
@@ -128,11 +165,47 @@ def _open_study(config: TuneConfig, name: str) -> "optuna.Study":
         )
 
 
-def _parent_run(study: "optuna.Study", config: TuneConfig, name: str) -> str:
+def _open_storage(config: TuneConfig) -> "optuna.storages.RDBStorage":
+    retry = optuna.storages.RetryHeartbeatStaleTrialCallback()
+
+    def begin_anew(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
+        tracking.end_left_running(study.user_attrs.get(_RUN_ID, ""), _trial_name(trial))
+        retry(study, trial)
+
+    try:
+        return optuna.storages.RDBStorage(
+            config.storage,
+            engine_kwargs={"connect_args": {"timeout": 60}} if config.storage.startswith("sqlite") else None,
+            heartbeat_interval=config.heartbeat_seconds,
+            heartbeat_stale_trial_callback=begin_anew,
+        )
+    except (SQLAlchemyError, ImportError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ClaimkindError(f"storage={config.storage} does not open ({reason}): correct the address") from None
+
+
+def _trial_name(trial: "optuna.Trial | optuna.trial.FrozenTrial") -> str:
+    return f"trial-{trial.number}"
+
+
+def _parent_run(study: "optuna.Study", config: TuneConfig, name: str, dataset: BuiltDataset) -> str:
+    """The run of the search; made by the first call.
+
+    Raises:
+        ClaimkindError: the study is of another search.
+    """
+    shared = fingerprint(_searched_with(config, dataset))
     with tracking.locked(name):
+        if study.user_attrs.get(_SHARED, shared) != shared:
+            raise ClaimkindError(
+                f"the study {name} was of another dataset, model or setting, and its trials do not compare with these: "
+                "give another study_name"
+            )
+        study.set_user_attr(_SHARED, shared)
         if not tracking.is_there(study.user_attrs.get(_RUN_ID, "")):  # not yet, or not any more
             with tracking.start_run(config.experiment_name, f"search-{name}", {"kind": "search"}) as tracked:
-                tracked.log_config(asdict(config), {"study": name, "storage": config.storage})
+                params = {"study": name, "dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
+                tracked.log_config(asdict(config), params)
             study.set_user_attr(_RUN_ID, tracked.run_id)
         return str(study.user_attrs[_RUN_ID])
 
@@ -173,44 +246,68 @@ def _work(config: TuneConfig, name: str, parent_run_id: str, worker: int = 0) ->
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _open_study(config, name)
     # Another seed for each worker and each call, or all would begin with the same settings.
     seed = config.seed + 1000 * worker + len(study.get_trials(deepcopy=False))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.sampler = optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed)
-    done = (TrialState.COMPLETE, TrialState.PRUNED)
+    objective = _Objective(config, name, parent_run_id)
+    if not objective.is_done(study):
+        study.optimize(objective, callbacks=[objective.stop_when_done], catch=(_FailedTrialError,))
 
-    def objective(trial: "optuna.Trial") -> float:
-        chosen = {key: _suggest(trial, key, where, name) for key, where in config.search.items()}
+
+class _Objective:
+    """What Optuna calls: one training a trial."""
+
+    def __init__(self, config: TuneConfig, study: str, parent_run_id: str) -> None:
+        self.config, self.study, self.parent_run_id = config, study, parent_run_id
+        self.fractions = {key: _takes_fractions(config, key) for key in config.search}
+        self.failures: list[_FailedTrialError] = []
+
+    def __call__(self, trial: "optuna.Trial") -> float:
+        """Macro F1 on validation of the settings that a trial suggests."""
+        chosen = {
+            key: _suggest(trial, key, where, self.fractions[key], self.study)
+            for key, where in self.config.search.items()
+        }
         evaluations = itertools.count(1)  # steps would not do: how many make an epoch depends on the batch size
 
         def report(_: int, metrics: Mapping[str, float]) -> None:
             if _WATCHED in metrics:
                 trial.report(metrics[_WATCHED], next(evaluations))
-                if config.prune and trial.should_prune():
+                if self.config.prune and trial.should_prune():
                     raise Stopped
 
         try:
-            return validate(_with_settings(config, chosen), f"trial-{trial.number}", parent_run_id, report)
+            return validate(_with_settings(self.config, chosen), _trial_name(trial), self.parent_run_id, report)
         except Stopped:
             raise optuna.TrialPruned from None
+        except ClaimkindError as error:
+            print(f"{_trial_name(trial)} failed: {error}", file=sys.stderr)  # noqa: T201
+            self.failures.append(_FailedTrialError(str(error)))
+            raise self.failures[-1] from None
 
-    def stop_when_done(study: "optuna.Study", _: Any) -> None:
-        if len(study.get_trials(deepcopy=False, states=done)) >= config.trials:
+    def is_done(self, study: "optuna.Study") -> bool:
+        """Whether enough trials are, whoever did them."""
+        done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        return len(done) >= self.config.trials
+
+    def stop_when_done(self, study: "optuna.Study", _: Any) -> None:
+        """Called after each trial."""
+        if self.is_done(study):
             study.stop()
+        elif len(self.failures) >= _FAILURES:
+            raise ClaimkindError(f"{_FAILURES} trials failed, the last one because {self.failures[-1]}")
 
-    if len(study.get_trials(deepcopy=False, states=done)) < config.trials:
-        study.optimize(objective, callbacks=[stop_when_done])
 
-
-def _suggest(trial: "optuna.Trial", key: str, where: Mapping[str, Any], study: str) -> Any:
+def _suggest(trial: "optuna.Trial", key: str, where: Mapping[str, Any], fractions: bool, study: str) -> Any:
     try:
         if "choices" in where:
             return trial.suggest_categorical(key, where["choices"])
         low, high = where["low"], where["high"]
-        if isinstance(low, int) and isinstance(high, int):
+        if isinstance(low, int) and isinstance(high, int) and not fractions:
             return trial.suggest_int(key, low, high, log=bool(where.get("log")))
         return trial.suggest_float(key, low, high, log=bool(where.get("log")))
     except ValueError as error:

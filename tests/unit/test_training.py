@@ -53,8 +53,18 @@ def test_wrong_settings_are_one_sentence():
         weights(source_weights={"news": -1})
     with pytest.raises(ClaimkindError, match=r"evidence_weight=-1\.0 is below 0"):
         weights(evidence_weight=-1.0)
+    with pytest.raises(ClaimkindError, match="max_labels=-1, expected 0 at least"):
+        weights(max_labels=-1)
+    with pytest.raises(ClaimkindError, match="max_evidence=-2, expected 0 at least"):
+        weights(max_evidence=-2)
     with pytest.raises(ClaimkindError, match="every training row has the weight 0"):
         weights(max_labels=0)
+
+
+def test_a_seed_that_no_generator_takes_is_refused():
+    for seed in (-1, 1 << 32):
+        with pytest.raises(ClaimkindError, match=rf"seed={seed}, expected 0 to 4294967295"):
+            run(TrainConfig(seed=seed))
 
 
 def test_a_precision_out_of_reach_does_not_throw_the_model_away():

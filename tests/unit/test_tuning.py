@@ -72,7 +72,10 @@ def test_a_trial_that_is_given_up_is_marked_so(config, tiny_encoder):
     ("search", "message"),
     [
         ({}, "search is empty, expected some settings to try"),
-        ({"modle.C": {"low": 1, "high": 2}}, "search names modle.C, which is no setting; did you mean model"),
+        (
+            {"modle.C": {"low": 1, "high": 2}},
+            "search names modle.C, which is no setting of a training; did you mean model",
+        ),
         ({"model.C": {"from": 1}}, r"search.model.C is {'from': 1}, expected {low, high}"),
         ({"model.Cc": {"low": 1.0, "high": 2.0}}, "model.Cc is no setting; did you mean C"),
         ({"model.C": {"low": 5.0, "high": 1.0}}, "search.model.C goes from 5.0 to 1.0, expected numbers, the lower"),
@@ -80,6 +83,13 @@ def test_a_trial_that_is_given_up_is_marked_so(config, tiny_encoder):
         ({"model.min_df": {"choices": []}}, "search.model.min_df has no choices"),
         ({"model.word_ngrams": {"low": 0, "high": 2}}, "model.word_ngrams=0, expected 1 to 10"),
         ({"max_labels": {"choices": ["many"]}}, "max_labels has a wrong value"),
+        (
+            {"dataset.test_share": {"low": 0.1, "high": 0.2}},
+            "search names dataset.test_share, which is no setting of a",
+        ),
+        ({"model.min_df": {"choices": [1, 2, 0]}}, "model.min_df=0, expected at least 1"),
+        ({"model.C": {"low": 1.0, "high": float("inf")}}, "search.model.C goes from 1.0 to inf, expected numbers"),
+        ({"model.C": {"low": 1.0, "high": 2.0, "log": "maybe"}}, "search.model.C.log=maybe, expected true or false"),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_one_sentence(config, search, message):
@@ -99,6 +109,45 @@ def test_a_study_of_other_choices_is_not_mixed_with_these(config):
     run(config(search={"model.min_df": {"choices": [1, 2]}}, study_name="mine", trials=1))
     with pytest.raises(ClaimkindError, match="does not go with what the study mine searched before"):
         run(config(search={"model.min_df": {"choices": [1, 3]}}, study_name="mine", trials=2))
+
+
+def test_a_study_of_another_model_is_not_mixed_with_this(config):
+    run(config(study_name="mine", trials=1))
+    with pytest.raises(ClaimkindError, match="the study mine was of another dataset, model or setting"):
+        run(config(model={**MODEL, "min_df": 2}, study_name="mine", trials=2))
+
+
+def test_a_range_of_whole_numbers_is_searched_between_them_where_the_setting_has_fractions(config):
+    found = run(config(search={"model.C": {"low": 1, "high": 2}, "model.min_df": {"low": 1, "high": 2}}, trials=3))
+    assert any(value % 1 for value in found.trials["model.C"])
+    assert not any(value % 1 for value in found.trials["model.min_df"])
+
+
+def test_a_trial_that_fails_does_not_end_the_search_and_many_do(config, monkeypatch, capsys):
+    def trained(settings, *_):
+        if settings.model["min_df"] > 1:
+            raise ClaimkindError("too rare: lower model.min_df")
+        return 0.5
+
+    monkeypatch.setattr("claimkind.tuning.validate", trained)
+    found = run(config(search={"model.min_df": {"choices": [1, 2]}}, trials=3))
+    assert (found.trials["state"] == "complete").sum() == 3
+    with pytest.raises(ClaimkindError, match="5 trials failed, the last one because too rare"):
+        run(config(search={"model.min_df": {"choices": [2]}}, trials=3))
+    assert "failed: too rare: lower model.min_df" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"storage": "nosuch://x"}, r"storage=nosuch://x does not open \("),
+        ({"heartbeat_seconds": 0}, "heartbeat_seconds=0, expected 1 at least"),
+        ({"resume": True}, "a search goes on by itself"),
+    ],
+)
+def test_settings_that_no_search_can_have_are_one_sentence(config, settings, message):
+    with pytest.raises(ClaimkindError, match=message):
+        run(config(**settings))
 
 
 def test_a_search_whose_run_was_deleted_gets_a_new_one(config):

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +36,8 @@ from claimkind.dataset.split import split_by_group
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from claimkind.manifest import fingerprint, read_manifest, sha256_file, write_manifest
+
+_SETTINGS_OF_A_BUILD = ("validation_share", "test_share", "licence", "near_duplicate_threshold", "split_seed")
 
 
 class BuiltDataset(NamedTuple):
@@ -243,3 +245,22 @@ def load_dataset(data_dir: str | Path, name: str) -> BuiltDataset:
     manifest = read_manifest(folder, "a dataset", remedy)
     splits = {split: read_rows(folder / f"{split}.parquet") for split in SPLITS}
     return BuiltDataset(name, manifest["fingerprint"], folder, splits)
+
+
+def load_configured(config: DatasetConfig, data_dir: str | Path) -> BuiltDataset:
+    """Load the dataset of a configuration that may say more of it than its name.
+
+    Raises:
+        ClaimkindError: as `load_dataset`, or the configuration asks for what the dataset was not built with.
+    """
+    dataset = load_dataset(data_dir, config.name)
+    built = read_manifest(dataset.folder, "a dataset", "build it")["settings"]
+    for entry in fields(DatasetConfig):
+        asked = getattr(config, entry.name)
+        # What has its default was not asked for: a dataset that was built otherwise is named, and no more.
+        if entry.name in _SETTINGS_OF_A_BUILD and asked not in (entry.default, built[entry.name]):
+            raise ClaimkindError(
+                f"dataset.{entry.name}={asked}, but {dataset.folder} was built with {built[entry.name]}: give it to "
+                "scripts/build_dataset.py first, with a dataset.name of its own to keep both"
+            )
+    return dataset

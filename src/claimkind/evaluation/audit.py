@@ -1,5 +1,6 @@
 """Looking for labels that are wrong: those of which a model that has not seen them is least convinced."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
 from claimkind.config import AuditLabelsConfig, build
-from claimkind.dataset.build import load_dataset
+from claimkind.dataset.build import load_configured
 from claimkind.dataset.rows import SPLITS
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices, one_hot
+from claimkind.models.base import check_seed
 
+_MOST_FOLDS = 100
 _SHOWN = ("id", "sha", "source", "genre", "text", "rule", "votes", "source_label", "label")
 
 
@@ -25,12 +28,12 @@ def run(config: AuditLabelsConfig) -> pd.DataFrame:
         The ranked rows, the likeliest error first.
 
     Raises:
-        ClaimkindError: the dataset was not built, or the output is no CSV file.
+        ClaimkindError: the dataset was not built, or the output is no CSV file or holds what a person wrote.
     """
     output = Path(config.output)
-    if output.suffix != ".csv":
-        raise ClaimkindError(f"output={output} has another ending, expected .csv: rename it")
-    dataset = load_dataset(config.data_dir, config.dataset.name)
+    _check(output, config.folds)
+    check_seed(config.seed)
+    dataset = load_configured(config.dataset, config.data_dir)
     rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
     rows = rows[rows["label"].notna()].reset_index(drop=True)
     rows["label"] = rows["label"].map(dict(enumerate(LABELS)))
@@ -40,6 +43,19 @@ def run(config: AuditLabelsConfig) -> pd.DataFrame:
     doubtful = int((ranked["margin"] > 0).sum())
     print(f"{output}: {len(ranked):,} labels, {doubtful:,} of which the model would have given another")  # noqa: T201
     return ranked
+
+
+def _check(output: Path, folds: int) -> None:
+    if output.suffix != ".csv":
+        raise ClaimkindError(f"output={output} has another ending, expected .csv: rename it")
+    if not 2 <= folds <= _MOST_FOLDS:
+        raise ClaimkindError(f"folds={folds}, expected 2 to {_MOST_FOLDS}: correct it")
+    with contextlib.suppress(OSError, ValueError, KeyError):  # there is none yet, or it is no table of ours
+        if pd.read_csv(output, dtype=str)["corrected"].notna().any():
+            raise ClaimkindError(
+                f"{output} holds corrections, which would be lost, expected another output: give another name, and "
+                "build with this one in dataset.corrections"
+            )
 
 
 def out_of_fold(rows: pd.DataFrame, config: AuditLabelsConfig) -> np.ndarray:

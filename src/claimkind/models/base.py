@@ -128,3 +128,13 @@ def check_settings(**settings: tuple[float, float, float]) -> None:
         if not least <= value <= greatest:
             expected = f"at least {least:g}" if greatest == np.inf else f"{least:g} to {greatest:g}"
             raise ClaimkindError(f"model.{name}={value}, expected {expected}: correct it")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that the generators of random numbers do not take.
+
+    Raises:
+        ClaimkindError: it is below 0 or has more than 32 bits.
+    """
+    if not 0 <= seed < 1 << 32:
+        raise ClaimkindError(f"seed={seed}, expected 0 to {(1 << 32) - 1}: correct it")

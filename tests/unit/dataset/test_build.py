@@ -3,8 +3,8 @@ import hashlib
 import pandas as pd
 import pytest
 
-from claimkind.config import BuildDatasetConfig
-from claimkind.dataset.build import load_dataset, run
+from claimkind.config import BuildDatasetConfig, DatasetConfig
+from claimkind.dataset.build import load_configured, load_dataset, run
 from claimkind.dataset.rows import FEATURES
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
@@ -109,3 +109,12 @@ def test_only_what_may_be_used_commercially_is_taken_when_asked(seeds, tmp_path)
     assert set(pd.read_parquet(folder / "train.parquet")["licence"]) == {"CC0-1.0"}
     with pytest.raises(ClaimkindError, match=r"dataset\.licence is 'free', expected any or commercial"):
         build_in(tmp_path, seeds, licence="free")
+
+
+def test_a_setting_that_the_dataset_was_not_built_with_is_refused(seeds, tmp_path):
+    build_in(tmp_path, seeds)
+    built = dataset_config(seeds)
+    assert load_configured(built, tmp_path).name == load_configured(DatasetConfig(name="tiny"), tmp_path).name == "tiny"
+    built.licence = "commercial"
+    with pytest.raises(ClaimkindError, match=r"dataset\.licence=commercial, but .*tiny was built with any: give it to"):
+        load_configured(built, tmp_path)

@@ -68,3 +68,20 @@ def test_corrections_that_fit_nothing_are_named(seeds, tmp_path, content, senten
 def test_an_output_of_another_kind_is_refused(seeds, tmp_path):
     with pytest.raises(ClaimkindError, match=r"output=.*a\.txt has another ending, expected \.csv"):
         audit(dataset_config(seeds), tmp_path, output=str(tmp_path / "a.txt"))
+
+
+def test_corrections_are_not_overwritten(spoilt, tmp_path):
+    dataset, _ = spoilt
+    audit(dataset, tmp_path)
+    audit(dataset, tmp_path)  # nobody wrote into it
+    ranked = pd.read_csv(tmp_path / "audit.csv", dtype=str)
+    ranked.loc[0, "corrected"] = "opinion"
+    ranked.to_csv(tmp_path / "audit.csv", index=False)
+    with pytest.raises(ClaimkindError, match=r"audit\.csv holds corrections, which would be lost"):
+        audit(dataset, tmp_path)
+    assert pd.read_csv(tmp_path / "audit.csv", dtype=str)["corrected"][0] == "opinion"
+
+
+def test_folds_that_cannot_be_made_are_refused(seeds, tmp_path):
+    with pytest.raises(ClaimkindError, match="folds=1, expected 2 to 100"):
+        audit(dataset_config(seeds), tmp_path, folds=1)
