@@ -5,9 +5,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,7 @@ BESIDE_THE_MODEL = (
     "distil_texts", "init_from", "target_precision",
 )  # fmt: skip
 """The settings, besides those of the model, by which trainings differ."""
+_SAVED_MODELS = ("init_from", "distil_from")
 _PRECISION = 0.95
 """At which coverage is reported whether or not `target_precision` asks for it."""
 
@@ -82,6 +83,7 @@ def run(config: TrainConfig) -> TrainedRun:
     Raises:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
+    config = with_lasting_models(config)
     planned = _plan(config)
     note_other_builds(config, planned.dataset)
     with _work_dir(config, planned.settings, planned.dataset) as work_dir:
@@ -176,15 +178,28 @@ def _plan(config: TrainConfig) -> _Planned:
     check_seed(config.seed)
     if config.target_precision is not None:
         check_precision(config.target_precision)
-    settings = _settings(config)
-    classifier: Classifier = build(settings, "model", "claimkind.models")
+    classifier: Classifier = build(_begun_from(config), "model", "claimkind.models")
     dataset = load_configured(config.dataset, config.data_dir)
-    return _Planned(settings, classifier, dataset, training_weights(dataset.splits["train"].to_pandas(), config))
+    weights = training_weights(dataset.splits["train"].to_pandas(), config)
+    return _Planned(dict(config.model), classifier, dataset, weights)
+
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+def with_lasting_models(config: Config) -> Config:
+    """The same, with saved models named so that they mean the same for ever, as an alias does not."""
+    lasting: dict[str, Any] = {
+        key: tracking.origin_of(getattr(config, key), key).model_uri
+        for key in _SAVED_MODELS
+        if getattr(config, key) is not None
+    }
+    return replace(config, **lasting)
 
 
 def note_other_builds(config: TrainConfig, dataset: BuiltDataset) -> None:
     """Warn of a saved model that may have learned what the new one is measured on."""
-    for key in ("init_from", "distil_from"):
+    for key in _SAVED_MODELS:
         model_uri = getattr(config, key)
         if model_uri is None:
             continue
@@ -203,7 +218,7 @@ def _into(tracked: tracking.Run) -> OnMetrics:
     )
 
 
-def _settings(config: TrainConfig) -> dict[str, Any]:
+def _begun_from(config: TrainConfig) -> dict[str, Any]:
     """The model's settings; with `init_from`, its encoder is the saved model's folder."""
     settings = dict(config.model)
     if config.init_from is None:
@@ -211,6 +226,11 @@ def _settings(config: TrainConfig) -> dict[str, Any]:
     if "encoder" not in settings:
         raise ClaimkindError("init_from needs a model with an encoder, expected model=minilm or another transformer")
     folder = tracking.fetch_folder(config.init_from, "init_from")
+    if not (folder / "config.json").is_file():
+        raise ClaimkindError(
+            f"init_from={config.init_from} is a model without an encoder, expected one trained with model=minilm or "
+            "another transformer"
+        )
     return {**settings, "encoder": str(folder), "revision": None, "sha256": None}
 
 

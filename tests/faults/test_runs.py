@@ -162,6 +162,21 @@ def test_runs_are_logged_where_git_is_not_installed(in_workspace, monkeypatch):
     assert mlflow.get_run(run.run_id).data.tags["git_commit"] == "unknown"
 
 
+def test_what_a_killed_process_left_running_is_ended(in_workspace):
+    with tracking.start_run("faults", "search", {}) as parent:
+        pass
+    code = START.replace("{}", repr({"mlflow.parentRunId": parent.run_id}))
+    process = subprocess.Popen([sys.executable, "-c", code, "trial-3"], stdout=subprocess.PIPE, text=True)
+    run_id = process.stdout.readline().strip()
+    process.kill()
+    process.wait(timeout=30)
+    assert status(run_id) == "RUNNING"
+    tracking.end_left_running(parent.run_id, "trial-3")
+    assert status(run_id) == "KILLED"
+    tracking.end_as_killed(parent.run_id)
+    assert status(parent.run_id) == "FINISHED"
+
+
 def test_a_misspelt_experiment_is_told_and_not_made(in_workspace):
     tracking.prepare_store("faults")
     with pytest.raises(ClaimkindError, match=r"has no experiment 'fualts', expected one of .*faults"):

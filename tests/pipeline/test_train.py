@@ -108,6 +108,22 @@ def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
     assert mlflow.get_run(taught.run_id).data.params["distil_from"] == result.model_uri
 
 
+def test_a_training_begun_from_an_alias_says_which_model_that_was(in_workspace, seeds, trained, tiny_encoder):
+    result, logged = trained
+    tracking.register(result.run_id, "begun", "newest")
+    settings = {**FAMILIES["transformer"], "encoder": str(tiny_encoder), "epochs": 1}
+    config = TrainConfig(
+        dataset=dataset_config(seeds), model=settings, data_dir="data", init_from="models:/begun@newest"
+    )
+    if logged.data.params["model._target_"].endswith("TfidfClassifier"):
+        with pytest.raises(ClaimkindError, match=f"init_from={result.model_uri} is a model without an encoder"):
+            run(config)
+        return
+    params = mlflow.get_run(run(config).run_id).data.params
+    assert params["init_from"] == result.model_uri
+    assert params["model.encoder"] == str(tiny_encoder)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 from transformers.utils import logging
 
@@ -112,7 +114,7 @@ class TransformerClassifier:
             head_rate: the head, which begins at random, learns at so many times the rate of the highest layer.
             consistency: weight of R-Drop (Liang et al. 2021): each sentence is read twice with other units dropped, and
                 the two answers must agree; doubles the time, 0 leaves it out.
-            warmup: share of the steps.
+            warmup: share of the steps, below 1.
             weight_decay: of AdamW.
             patience: stop after so many epochs without a better macro F1 on validation.
             precision: of training and of prediction: `bf16`, `fp32`, or `auto`, bf16 where the GPU or the processor
@@ -126,7 +128,7 @@ class TransformerClassifier:
             max_length=(max_length, 8, np.inf), epochs=(epochs, 0.01, np.inf), batch_size=(batch_size, 1, np.inf),
             evidence_epochs=(evidence_epochs, 0, np.inf), learning_rate=(learning_rate, 0, 1),
             layer_decay=(layer_decay, 0, 1), head_rate=(head_rate, 0, np.inf), consistency=(consistency, 0, np.inf),
-            warmup=(warmup, 0, 1), weight_decay=(weight_decay, 0, np.inf), patience=(patience, 1, np.inf),
+            warmup=(warmup, 0, 0.999), weight_decay=(weight_decay, 0, np.inf), patience=(patience, 1, np.inf),
         )  # fmt: skip
         if precision not in _PRECISIONS:
             raise ClaimkindError(f"model.precision is {precision!r}, expected one of {', '.join(_PRECISIONS)}")
@@ -167,9 +169,11 @@ class TransformerClassifier:
         their sources say moves the encoder, and the certain rows have the last word.
         """
         evidence = check_examples(texts, evidence)
-        weights = np.ones(len(texts)) if weights is None else weights
+        weights = np.ones(len(texts)) if weights is None else np.asarray(weights, dtype=np.float64)
         set_seed(self.seed)  # before the head gets its random weights
         self._load_weights(find_encoder(self.encoder, self.revision, self.sha256), new_head=True)
+        counted = np.flatnonzero(weights).tolist()  # a batch of rows without weight would have no loss
+        texts, evidence, weights = [texts[row] for row in counted], evidence[counted], weights[counted]
         rows = self._encode(texts, evidence, weights)
         certain = certain_rows(evidence)
         staged = self.evidence_epochs > 0 and certain.any() and not certain.all()
@@ -225,8 +229,7 @@ class TransformerClassifier:
     ) -> Trainer:
         """Train in one stage, going on from the newest checkpoint in its folder."""
         trainer = self._trainer(stage, train, validation, on_metrics)
-        found = get_last_checkpoint(str(stage.folder)) if stage.folder.is_dir() else None
-        trainer.train(resume_from_checkpoint=found)
+        trainer.train(resume_from_checkpoint=_newest_checkpoint(stage.folder))
         return trainer
 
     def _trainer(
@@ -327,8 +330,8 @@ class TransformerClassifier:
     def windows(self, texts: Sequence[str]) -> np.ndarray:
         """In how many windows each text is read: (n,) int64; see `Predictor.windows`."""
         counts = np.ones(len(texts), dtype=np.int64)
-        # A token is a character at least, so only long texts need to be counted.
-        long = [index for index, text in enumerate(texts) if len(text) > self._longest() - _MARKS]
+        # A token is a byte at least, a character not always, so only long texts need to be counted.
+        long = [index for index, text in enumerate(texts) if len(text.encode()) > self._longest() - _MARKS]
         if long:
             counts[long] = np.bincount(self._split([texts[index] for index in long]).owners, minlength=len(long))
         return counts
@@ -434,6 +437,17 @@ def marginal_likelihood_loss(outputs: Any, labels: torch.Tensor, num_items_in_ba
     # log 0 is -inf, which logsumexp takes as "this class is ruled out".
     log_likelihood = torch.logsumexp(log_probabilities + evidence.log(), dim=-1)
     return -(weights * log_likelihood).sum() / weights.sum()
+
+
+def _newest_checkpoint(folder: Path) -> str | None:
+    """The newest that was written to its end; those after it, cut off by a kill, are taken away."""
+    while folder.is_dir() and (found := get_last_checkpoint(str(folder))):
+        try:  # the Trainer writes this file last
+            json.loads((Path(found) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+            return str(found)
+        except (OSError, ValueError):
+            shutil.rmtree(found)
+    return None
 
 
 def _layer_of(parameter: str) -> int | None:

@@ -98,6 +98,35 @@ def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
     np.testing.assert_allclose(resumed.predict_proba(TEXTS), whole.predict_proba(TEXTS), atol=1e-6)
 
 
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tiny_encoder, tmp_path):
+    def fit(folder, epochs):
+        settings = {"epochs": epochs, "batch_size": 2, "precision": "fp32"}
+        seen = []
+        TransformerClassifier(encoder=str(tiny_encoder), **settings).fit(
+            TEXTS, one_hot(NAMES), work_dir=folder, on_metrics=lambda step, _: seen.append(step)
+        )
+        return seen
+
+    fit(tmp_path, 2)
+    newest = max(tmp_path.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    (newest / "trainer_state.json").write_text('{"global_st')
+    assert fit(tmp_path, 3), "nothing was trained"
+    (tmp_path / "checkpoint-900").mkdir()
+    fit(tmp_path, 4)
+    assert not (tmp_path / "checkpoint-900").exists()
+
+
+def test_rows_of_no_weight_are_no_batch_without_a_loss(tiny_encoder):
+    losses = []
+    TransformerClassifier(encoder=str(tiny_encoder), epochs=2, batch_size=1, precision="fp32").fit(
+        TEXTS,
+        one_hot(NAMES),
+        weights=np.array([1, 1, 1, 0]),
+        on_metrics=lambda _, m: losses.append(m.get("train_loss")),
+    )
+    assert np.isfinite([loss for loss in losses if loss is not None]).all()
+
+
 def test_an_encoder_that_does_not_exist_is_named():
     with pytest.raises(ClaimkindError, match=r"'no/such-encoder' is no local folder and could not be fetched"):
         find_encoder("no/such-encoder")
@@ -187,6 +216,9 @@ def test_rows_whose_class_is_not_certain_come_first_at_half_the_rate(tiny_encode
 def test_a_long_text_is_read_in_windows_and_a_short_one_beside_it_is_not(fitted):
     long = " ".join(["Rain might reach Corm soon."] * 40)
     assert fitted.windows(["Rain fell.", long, "x" * 100]).tolist() == [1, 5, 1]
+    # Letters that a tokenizer takes apart: more tokens than characters.
+    apart = "".join(chr(0xAC00 + 37 * index) for index in range(240))
+    assert fitted.windows([apart]) == np.bincount(fitted._split([apart]).owners)
     alone, beside = fitted.predict_proba([long]), fitted.predict_proba(["Rain fell.", long, "Sun."])
     np.testing.assert_allclose(beside[1], alone[0], atol=1e-6)
     # What stands behind the first window counts too.
