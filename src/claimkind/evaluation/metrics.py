@@ -37,12 +37,15 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(scores_of(confusion_matrix(truth, predicted))["macro_f1"])
 
 
-def scores_of(confusion: np.ndarray, *, absent_counts: bool = True) -> dict[str, np.ndarray]:
+def scores_of(
+    confusion: np.ndarray, *, counted: np.ndarray | None = None, without_case: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Scores of confusion matrices.
 
     Args:
         confusion: (..., 3, 3) counts, rows are the truth.
-        absent_counts: whether a class of which there is no case counts 0 in macro F1, or is left out of the mean.
+        counted: (3,) which classes macro F1 is the mean of, by default all.
+        without_case: (3,) F1 of each class where it neither occurs nor is predicted, by default 0.
 
     Returns:
         `accuracy`, `macro_f1`, and `precision_`, `recall_` and `f1_` of each label, each of shape (...). A ratio
@@ -50,11 +53,12 @@ def scores_of(confusion: np.ndarray, *, absent_counts: bool = True) -> dict[str,
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    precision, recall, f1 = _ratio(hits, predicted), _ratio(hits, true), _ratio(2 * hits, true + predicted)
-    counted = np.ones(true.shape, dtype=bool) if absent_counts else true > 0
+    precision, recall = _ratio(hits, predicted), _ratio(hits, true)
+    f1 = np.where(true + predicted > 0, _ratio(2 * hits, true + predicted), 0 if without_case is None else without_case)
+    counted = np.ones(_CLASSES, dtype=bool) if counted is None else counted
     scores = {
         "accuracy": _ratio(hits.sum(axis=-1), true.sum(axis=-1)),
-        "macro_f1": _ratio((f1 * counted).sum(axis=-1), counted.sum(axis=-1)),
+        "macro_f1": f1[..., counted].mean(axis=-1),
     }
     for index, label in enumerate(LABELS):
         scores[f"precision_{label}"] = precision[..., index]
@@ -97,14 +101,17 @@ def estimate(
         groups: n names.
         samples: number of bootstrap samples.
         seed: of the samples.
-        absent_counts: see `scores_of`.
+        absent_counts: whether a class of which there is no case counts 0 in macro F1, or is left out of the mean.
     """
     _, members = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     counts = np.zeros((members.max() + 1, _CLASSES, _CLASSES))
     np.add.at(counts, (members, truth, probabilities.argmax(axis=1)), 1)
     drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
-    measured = scores_of(counts.sum(axis=0), absent_counts=absent_counts)
-    sampled = scores_of(np.tensordot(drawn, counts, axes=1), absent_counts=absent_counts)
+    counted = None if absent_counts else counts.sum(axis=(0, 2)) > 0
+    measured = scores_of(counts.sum(axis=0), counted=counted)
+    # A sample that leaves a rare class out says nothing of it, neither that it is told well nor that it is not.
+    whole = np.array([measured[f"f1_{label}"] for label in LABELS])
+    sampled = scores_of(np.tensordot(drawn, counts, axes=1), counted=counted, without_case=whole)
     return {name: Estimate(float(measured[name]), *interval(values, len(counts))) for name, values in sampled.items()}
 
 

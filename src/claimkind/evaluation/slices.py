@@ -8,16 +8,21 @@ import pandas as pd
 
 from claimkind.evaluation.metrics import estimate
 
+# May with a capital is a month.
 _PATTERNS = {
-    "attribution": r"\b(said|says|say|told|according to|wrote|added|announced|argued|called|describ\w+)\b",
-    "quotation": r"[“”\"«»]",
-    "forecast": r"\b(will|shall|going to|expect\w*|forecast\w*|predict\w*|by 20\d\d|next (week|month|year))\b",
-    "conditional": r"\b(if|unless|provided|should the|were the)\b",
-    "modal should": r"\b(should|ought to|must)\b",
-    "hedge": r"\b(may|might|could|perhaps|probably|likely|possibl[ey]|appears?|seems?|reportedly|allegedly)\b",
-    "question": r"\?[\"”’]?\s*$",
-    "numbers": r"\d",
-    "negation": r"\b(not|no|never|nobody|nothing|none|without|cannot)\b|n[’']t\b",
+    "attribution": r"\b(sa(id|ys?|ying)|t(old|ell(s|ing)?)|according to|w(rote|rites)|add(ed|s)|announc(ed|es)|"
+    r"argu(ed|es)|claim(ed|s)|suggest(ed|s)|warn(ed|s)|insist(ed|s)|explain(ed|s)|den(ied|ies)|alleg(ed|es)|"
+    r"report(ed|s) that|(?<!so-)call(ed|s) (?!for\b)|describ(ed|es))\b",
+    "quotation": r"[“”\"«»]|(?<!\w)[‘']\w[^‘’']*\w[.,!?]?[’'](?!\w)",
+    "forecast": r"\b(will|shall|won[’']t|going to|expect\w*|forecast\w*|predict\w*|by 20\d\d|next (week|month|year))\b|"
+    r"\w[’']ll\b",
+    "conditional": r"\b(if|unless|provided that|should the)\b",
+    "modal should": r"\b(should|ought|must)(n[’']t)?\b",
+    "hedge": r"\b(might|could|would|perhaps|maybe|probably|presumably|supposedly|apparently|potentially|"
+    r"(un)?likely|possibl[ey]|appear(s|ed)?|seem(s|ed)?|think|suggests?|reportedly|allegedly|(?-i:may))\b",
+    "question": r"\?[\"”’)\]']*\s*$",
+    "digits": r"\d",
+    "negation": r"\b(not|no|never|nobody|nothing|none|neither|nor|hardly|without|cannot)\b|n[’']t\b",
 }
 _SHORT, _LONG = 8, 30
 

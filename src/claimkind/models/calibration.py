@@ -83,6 +83,8 @@ def check_precision(precision: float) -> None:
 def threshold_for(truth: np.ndarray, probabilities: np.ndarray, precision: float, fewest: int = 20) -> float:
     """The lowest confidence such that of the predictions at least as sure, a given share is right.
 
+    The share is that of these sentences: on others it is as often a little lower as it is higher.
+
     Args:
         truth: (n,) positions in `LABELS`.
         probabilities: (n, 3).

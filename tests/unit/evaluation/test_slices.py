@@ -9,9 +9,17 @@ from claimkind.evaluation.slices import slices_of, table_of
     [
         ("The mayor said it was over.", {"attribution", "under 8 words"}),
         ("“It is not over.”", {"quotation", "negation", "under 8 words"}),
-        ("If it rains in 2031, they will stay.", {"conditional", "forecast", "numbers"}),
+        ("If it rains in 2031, they will stay.", {"conditional", "forecast", "digits"}),
         ("Why should we pay?", {"question", "modal should", "under 8 words"}),
         ("Perhaps it can’t.", {"hedge", "negation", "under 8 words"}),
+        (
+            "Nobody’s rent shouldn’t rise, the union insisted.",
+            {"modal should", "negation", "attribution", "under 8 words"},
+        ),
+        ("The so-called truce began in May, as the army called for.", set()),
+        ("You'll think it's ‘unlikely’, neither new nor old.", {"forecast", "hedge", "quotation", "negation"}),
+        ("(Who would pay?)", {"question", "hedge", "under 8 words"}),
+        ("The towns were the first to be served, provided by the state.", set()),
         ("The bridge of the old town was built by monks.", set()),
         ("word " * 31, {"over 30 words"}),
     ],
@@ -33,6 +41,14 @@ def test_a_perfect_model_is_perfect_in_a_slice_without_one_of_the_classes():
     truth = np.array([0, 0, 0, 1])
     table = table_of({"slice": np.ones(4, bool)}, truth, np.eye(3)[truth], np.array(list("abcd")), samples=200)
     assert table["macro F1"].tolist() == ["1.000 [1.000, 1.000]"]
+
+
+def test_a_class_that_a_bootstrap_sample_leaves_out_counts_in_its_macro_f1():
+    """Else samples without the one opinion, which the model gets wrong, would be perfect."""
+    truth = np.array([0] * 10 + [1] * 10 + [2])
+    said = np.where(truth == 2, 0, truth)
+    table = table_of({"slice": np.ones(21, bool)}, truth, np.eye(3)[said], np.arange(21).astype(str), samples=400)
+    assert float(table["macro F1"][0].rstrip("]").split(", ")[1]) < 0.7
 
 
 def test_a_slice_of_one_document_has_no_interval():
