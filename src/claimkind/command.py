@@ -55,7 +55,8 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
         # Hydra prints errors in a form of its own unless it is told to let them through.
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         try:
-            hydra_main()
+            with _groups_told():
+                hydra_main()
             for error in raised:
                 raise error
         except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
@@ -66,6 +67,18 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
             sys.exit(130)
 
     return main
+
+
+@contextlib.contextmanager
+def _groups_told() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if "Config group override" not in str(error):
+            raise
+        raise ClaimkindError(
+            "a group of configurations is given a number, expected the name of one of its files, as in model=tfidf"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ are checked against the signature of the class that they build, which makes that
 
 import difflib
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
+    InterpolationKeyError,
     MissingMandatoryValue,
     OmegaConfBaseException,
     ValidationError,
@@ -306,6 +308,9 @@ def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = ""
     first_line = str(error).split("\n", maxsplit=1)[0].rstrip(".")
     if isinstance(error, MissingMandatoryValue):
         return f"{key or first_line} has no value, expected one: give it on the command line as {key}=…"
+    if isinstance(error, InterpolationKeyError):
+        missing = re.sub(r".*'(.+)'.*", r"\1", first_line)
+        return f"{key} refers to {missing}, which this script has not: choose a file of configs/ that is meant for it"
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         beside = error.parent_node if isinstance(error.parent_node, DictConfig) else field_names(schema)
         return f"{key} is no setting; {nearest(str(error.key), map(str, beside))}"

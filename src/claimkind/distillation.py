@@ -10,6 +10,7 @@ import pandas as pd
 from claimkind.config import DatasetConfig, ScoreConfig
 from claimkind.dataset.build import refuse_benchmarks
 from claimkind.dataset.near_duplicates import merge_groups, near_duplicate_links, normalise
+from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from claimkind.models.base import Predictor
 from claimkind.scoring.engine import read_units
@@ -58,8 +59,11 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], dataset: DatasetCo
     """
     found: dict[str, str] = {}
     for path in paths:
-        for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
-            found.update(dict.fromkeys(chunk.rows["text"], path))
+        try:
+            for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
+                found.update(dict.fromkeys(chunk.rows["text"], path))
+        except ClaimkindError as error:
+            raise ClaimkindError(str(error).replace("input=", "distil_texts names ", 1)) from None
     keys = pd.Series([normalise(text) for text in found], dtype=object)
     refuse_benchmarks(keys, pd.Series(list(found.values()), dtype=object), dataset.refused)
     if not found:

@@ -125,7 +125,8 @@ class Run:
                 metadata={"family": models.family_of(classifier)},
             )
         self.model_id = info.model_id
-        mlflow.set_tags({"family": models.family_of(classifier), "model_uri": info.model_uri})
+        tags = {"family": models.family_of(classifier), "model_uri": info.model_uri}
+        mlflow.set_tags(tags | {"arithmetic": getattr(classifier, "arithmetic", "") or "fp64, CPU"})
         return str(info.model_uri)
 
 
@@ -227,6 +228,11 @@ def prepare_store(experiment_name: str) -> None:
             mlflow.set_experiment(experiment_name)
         except (MlflowException, OSError) as error:
             reason = str(error).splitlines()[0]
+            if "deleted experiment" in reason:
+                raise ClaimkindError(
+                    f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
+                    f"`mlflow experiments restore --experiment-id …`, or give experiment_name"
+                ) from None
             raise ClaimkindError(
                 f"the MLflow store {mlflow.get_tracking_uri()} does not answer ({reason}): check MLFLOW_TRACKING_URI"
             ) from None
@@ -359,7 +365,8 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ClaimkindError(
-            f"run {run_id} holds no {name} ({reason}), expected its predictions: train it anew"
+            f"run {run_id} holds no {name} ({reason}), expected its predictions: train it anew, or if it is an "
+            "evaluation, evaluate on that split"
         ) from None
 
 

@@ -105,10 +105,13 @@ def _train(planned: _Planned, work_dir: Path, config: TrainConfig) -> tuple[Trai
         work_dir.mkdir(parents=True, exist_ok=True)
         (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
         _log_inputs(tracked, config, settings, dataset)
+        tracked.log_metrics({"training_rows": len(lessons.texts)})
         _fit(classifier, dataset, lessons, work_dir, _into(tracked))
         truth = np.asarray(dataset.splits["validation"]["label"])
         raw = classifier.predict_proba(dataset.splits["validation"]["text"][:])
         calibrated, unmet = _calibrated(classifier, truth, raw, config.target_precision)
+        if unmet:
+            tracked.describe(f"{unmet}. The model gives every sentence a label.")
         model_uri = tracked.log_model(calibrated)
         surest = _surest(truth, rescale(raw, calibrated.temperature))
         _evaluate(calibrated, raw, surest, dataset, "validation", config, tracked)

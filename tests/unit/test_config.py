@@ -64,6 +64,7 @@ def test_settings_by_names_of_the_users_own_are_taken(script, override, key, val
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["model=3"], "a group of configurations is given a number, expected the name of one of its files"),
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
         (["experiment=studnt"], "experiment=studnt does not exist; did you mean student?"),
         (["dataset=embeded"], "dataset=embeded does not exist; did you mean embedded?"),

@@ -16,6 +16,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import Estimate, macro_f1_of_names
 from claimkind.models.base import Predictor
 
+_FEWEST = 5  # so that each fifth of the cross-validation has one
 _STRENGTHS = np.logspace(-4, 2, 13)
 
 
@@ -83,6 +84,12 @@ class ExternalTest:
             ClaimkindError: the files of the test set are not there, or not as they should be.
         """
         fitted, tested = self._parts()
+        counts = fitted["source_label"].value_counts()
+        if len(counts) < 2 or counts.min() < _FEWEST or tested.empty:
+            raise ClaimkindError(
+                f"benchmark {self.name} has {len(fitted)} sentences to fit a head on and {len(tested)} to test it, "
+                f"expected at least {_FEWEST} of each label and one: change benchmark.head_rows"
+            )
         # The fitted rows decide how strongly to regularise. Macro F1 counts both labels alike, and so does the head.
         head = GridSearchCV(
             make_pipeline(MaxAbsScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)),

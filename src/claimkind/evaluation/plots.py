@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from claimkind.evaluation.metrics import (
@@ -47,7 +48,7 @@ def plot_estimates(estimates: Mapping[str, Estimate], title: str) -> Figure:
     axes.set_yticks(range(len(estimates)), list(estimates))
     axes.set_ylim(len(estimates) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.4)
-    axes.set_title(title, loc="left", fontsize="medium")
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")  # over the names too, which may be long
     return figure
 
 
@@ -108,6 +109,7 @@ def plot_search(numbers: Sequence[int], scores: Sequence[float]) -> Figure:
     axes.plot(trials, values, "o", color=COLOURS["factual"], label="trial")
     axes.plot(trials, np.fmax.accumulate(values), color=COLOURS["opinion"], label="best so far")
     axes.set(xlabel="trial", ylabel="macro F1 on validation")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower right")
     return figure
 

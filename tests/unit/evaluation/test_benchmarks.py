@@ -39,6 +39,20 @@ def test_the_quality_benchmark_trains_each_system_on_the_same_rows(in_workspace)
     assert (table[["training seconds", "prediction seconds"]] >= 0).all(axis=None)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"systems": {}}, "benchmark.systems is empty, expected one at least"),
+        ({"max_labels": -1}, "benchmark.max_labels=-1, expected 1 at least"),
+        ({"systems": {"a": {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 0}}}, "model.min_df=0"),
+    ],
+)
+def test_a_quality_benchmark_that_must_fail_does_so_before_an_hour_of_training(settings, message) -> None:
+    systems = {"a": {"_target_": "claimkind.models.tfidf.TfidfClassifier"}}
+    with pytest.raises(ClaimkindError, match=message):
+        QualityBenchmark("tiny", "data", **{"systems": systems, **settings})
+
+
 def test_the_plain_trainer_learns_and_tells(tiny_encoder) -> None:
     settings = {"epochs": 25, "learning_rate": 5e-3}
     peer = PlainTrainer(encoder=str(tiny_encoder), revision="", sha256="", **settings)

@@ -82,3 +82,9 @@ def test_a_benchmark_of_the_other_script_is_refused_in_one_sentence(in_workspace
     done = run_script("benchmark", "benchmark=subj", cwd=in_workspace)
     assert done.returncode == 2
     assert "external.ExternalTest', expected a class in claimkind.evaluation.benchmarks" in done.stderr
+
+
+@pytest.mark.parametrize("rows", [0, 3, 100_000])
+def test_a_head_that_cannot_be_fitted_or_tested_is_one_sentence(tmp_path, rows):
+    with pytest.raises(ClaimkindError, match=r"sentences to fit a head on and .*: change benchmark\.head_rows"):
+        ExternalTest("probe", source(tmp_path, train=TRAIN), head_rows=rows).measure(LengthAndLovely(), samples=50)

@@ -2,6 +2,7 @@
 
 import csv
 import multiprocessing
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from claimkind.config import BenchmarkConfig, BuildDatasetConfig, DatasetConfig, build
 from claimkind.dataset.build import load_dataset
 from claimkind.dataset.rows import evidence_of
+from claimkind.errors import ClaimkindError
 from claimkind.evaluation.metrics import estimate
 from claimkind.evaluation.peers import Ours, Peer
 from claimkind.labels import LABELS
@@ -100,15 +102,22 @@ class QualityBenchmark:
                 (`claimkind.evaluation.peers`).
             max_labels: so many training rows, the first in the order of their digests.
         """
+        if not systems:
+            raise ClaimkindError("benchmark.systems is empty, expected one at least: leave some in")
+        if max_labels is not None and max_labels < 1:
+            raise ClaimkindError(f"benchmark.max_labels={max_labels}, expected 1 at least, or null for all: correct it")
         self.dataset, self.data_dir, self.systems, self.max_labels = dataset, data_dir, systems, max_labels
+        for settings in systems.values():  # an hour of training comes before the last of them
+            _peer(settings)
 
     def measure(self) -> pd.DataFrame:
         """Macro F1 on the test split, and the seconds of training and of prediction; a peer may be missing."""
-        rows = []
+        rows: list[dict[str, Any]] = []
         context = multiprocessing.get_context("spawn")
         for name, settings in tqdm(self.systems.items(), desc="systems"):
             with context.Pool(1, maxtasksperchild=1) as pool:
                 rows.append({"system": name, **pool.apply(_train_and_test, (settings, self))})
+            tqdm.write(str(rows[-1]), file=sys.stderr)
         return pd.DataFrame(rows)
 
 
