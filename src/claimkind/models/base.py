@@ -29,7 +29,7 @@ class Predictor(Protocol):
         ...
 
     def features(self, texts: Sequence[str]) -> np.ndarray | sparse.csr_matrix:
-        """What the last, linear layer sees of each text: (n, d), for heads that tell something else."""
+        """What the model makes of each text before it tells a class: (n, d), for heads that tell something else."""
         ...
 
     def windows(self, texts: Sequence[str]) -> np.ndarray:

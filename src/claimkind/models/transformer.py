@@ -312,20 +312,13 @@ class TransformerClassifier:
         )
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
-        """What the last linear layer is given, (n, hidden size); see `Predictor.features`."""
+        """The mean over the tokens of each layer's output, side by side; see `Predictor.features`.
+
+        The upper layers keep what tells our classes apart and forget other things, which lower ones still hold.
+        """
         check_fitted(self.model_)
-        seen: list[torch.Tensor] = []
-        last = _last_layer(self._scoring_model())
-        hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-
-        def given(model: Any, batch: Any) -> torch.Tensor:
-            model(**batch)
-            return seen.pop().double()
-
-        try:
-            return self._mean_over_windows(texts, last.in_features, given)
-        finally:
-            hook.remove()
+        settings = self.model_.config
+        return self._mean_over_windows(texts, (settings.num_hidden_layers + 1) * settings.hidden_size, _layer_means)
 
     def windows(self, texts: Sequence[str]) -> np.ndarray:
         """In how many windows each text is read: (n,) int64; see `Predictor.windows`."""
@@ -489,13 +482,11 @@ def _rounded(model: torch.nn.Module) -> torch.nn.Module:
     return rounded
 
 
-def _last_layer(model: torch.nn.Module) -> torch.nn.Linear:
-    """The layer that gives the logits, wherever an architecture keeps it."""
-    return [
-        module
-        for module in model.modules()
-        if isinstance(module, torch.nn.Linear) and module.out_features == len(LABELS)
-    ][-1]
+def _layer_means(model: Any, batch: Any) -> torch.Tensor:
+    """Of each text the mean output of the embeddings and of each layer: (texts, layers · hidden size)."""
+    read = batch["attention_mask"][..., None].double()
+    layers = model(**batch, output_hidden_states=True).hidden_states
+    return torch.cat([(layer.double() * read).sum(dim=1) / read.sum(dim=1) for layer in layers], dim=-1)
 
 
 def _disagreement(logits: torch.Tensor) -> torch.Tensor:

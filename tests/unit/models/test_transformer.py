@@ -178,7 +178,7 @@ def test_other_architectures_train_and_load_again(precision, other_architecture,
     settings = {"epochs": 30, "batch_size": 4, "learning_rate": 3e-3, "precision": precision}
     fitted = TransformerClassifier(encoder=str(other_architecture), **settings).fit(TEXTS * 4, one_hot(NAMES * 4))
     assert [LABELS[index] for index in fitted.predict_proba(TEXTS).argmax(axis=1)] == NAMES
-    assert fitted.features(TEXTS).shape == (4, 32)
+    assert fitted.features(TEXTS).shape == (4, 3 * 32)
     models.save(fitted, tmp_path / "model")
     again = models.load(tmp_path / "model").predict_proba(TEXTS)
     np.testing.assert_allclose(again, fitted.predict_proba(TEXTS), atol=1e-6)
@@ -224,7 +224,9 @@ def test_a_long_text_is_read_in_windows_and_a_short_one_beside_it_is_not(fitted)
     # What stands behind the first window counts too.
     assert np.abs(fitted.predict_proba([long + " The mill is sadly dull." * 40]) - alone).max() > 1e-3
     np.testing.assert_allclose(beside.sum(axis=1), 1)
-    assert fitted.features(["Rain fell.", long]).shape == (2, 32)
+    features = fitted.features(["Rain fell.", long, "Sun."])
+    assert features.shape[0] == 3
+    np.testing.assert_allclose(features[0], fitted.features(["Rain fell."])[0], atol=1e-6)  # padding does not count
 
 
 def test_batches_hold_so_many_tokens_and_every_row_once():
