@@ -62,9 +62,9 @@ class TrainConfig:
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     model: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
-    evidence_weight: float = 0.0
+    evidence_weight: float | None = None
     """Weight of training rows without a label of ours, which teach by what their source says of them; 0 leaves them
-    out."""
+    out, null takes the `evidence_weight` of the model's family."""
     source_weights: dict[str, float] = field(default_factory=dict)
     """Weight of the training rows of a source, 1 where none is given; 0 leaves the source out."""
     evidence_sources: dict[str, float] = field(default_factory=dict)

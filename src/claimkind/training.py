@@ -83,7 +83,7 @@ def run(config: TrainConfig) -> TrainedRun:
     Raises:
         ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
     """
-    config = with_lasting_models(config)
+    config = resolved(config)
     planned = _plan(config)
     note_other_builds(config, planned.dataset)
     with _work_dir(config, planned.settings, planned.dataset) as work_dir:
@@ -158,6 +158,7 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
     Returns:
         Macro F1 on validation.
     """
+    config = resolved(config)
     settings, classifier, dataset, weights = _plan(config)
     lessons = _lessons(dataset, weights, config)
     tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}
@@ -190,13 +191,19 @@ def _plan(config: TrainConfig) -> _Planned:
 Config = TypeVar("Config", bound=TrainConfig)
 
 
-def with_lasting_models(config: Config) -> Config:
-    """The same, with saved models named so that they mean the same for ever, as an alias does not."""
+def resolved(config: Config) -> Config:
+    """The same with a weight for evidence, and saved models named so that they mean the same for ever.
+
+    Raises:
+        ClaimkindError: there is no such model, or no such family.
+    """
     lasting: dict[str, Any] = {
         key: tracking.origin_of(getattr(config, key), key).model_uri
         for key in _SAVED_MODELS
         if getattr(config, key) is not None
     }
+    if config.evidence_weight is None:
+        lasting["evidence_weight"] = build(config.model, "model", "claimkind.models").evidence_weight
     return replace(config, **lasting)
 
 
@@ -299,7 +306,8 @@ def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
     """
     _check_weights(rows, config)
     labelled = rows["label"].notna().to_numpy()
-    evidence = np.array([config.evidence_weight * config.evidence_sources.get(name, 1.0) for name in rows["source"]])
+    evidence_weight = config.evidence_weight or 0.0
+    evidence = np.array([evidence_weight * config.evidence_sources.get(name, 1.0) for name in rows["source"]])
     weights = np.array([config.source_weights.get(name, 1.0) for name in rows["source"]])
     weights *= np.where(labelled, 1.0, evidence)
     drawn = np.random.default_rng(config.seed).permutation(len(rows))
@@ -326,7 +334,7 @@ def _check_weights(rows: pd.DataFrame, config: TrainConfig) -> None:
     for key in ("max_labels", "max_evidence"):
         if (getattr(config, key) or 0) < 0:
             raise ClaimkindError(f"{key}={getattr(config, key)}, expected 0 at least, or null for all: correct it")
-    if config.evidence_weight < 0:
+    if (config.evidence_weight or 0) < 0:
         raise ClaimkindError(f"evidence_weight={config.evidence_weight} is below 0: give 0 to leave evidence out")
 
 

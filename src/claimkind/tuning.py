@@ -23,7 +23,7 @@ from claimkind.dataset.build import BuiltDataset, load_configured
 from claimkind.errors import ClaimkindError, Stopped
 from claimkind.evaluation import plots
 from claimkind.manifest import fingerprint
-from claimkind.training import BESIDE_THE_MODEL, note_other_builds, validate, with_lasting_models
+from claimkind.training import BESIDE_THE_MODEL, note_other_builds, resolved, validate
 
 try:
     import optuna
@@ -68,7 +68,7 @@ def run(config: TuneConfig) -> Found:
     if optuna is None:
         raise ClaimkindError("optuna is not installed, expected the extra tune: pip install -e '.[tune]'")
     _check(config)
-    config = with_lasting_models(config)
+    config = resolved(config)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     tracking.prepare_store(config.experiment_name)
     dataset = load_configured(config.dataset, config.data_dir)

@@ -128,7 +128,7 @@ def test_a_training_begun_from_an_alias_says_which_model_that_was(in_workspace, 
     ("changes", "sentence"),
     [
         ({"evidence_weight": 1.0}, "distil_from has no text to teach with, expected rows without a label"),
-        ({}, "distil_from teaches rows that weigh evidence_weight=0: raise it"),
+        ({"evidence_weight": 0.0}, "distil_from teaches rows that weigh evidence_weight=0: raise it"),
         ({"distil_from": None, "distil_texts": ["seeds"]}, "distil_texts is given, but no distil_from"),
     ],
 )

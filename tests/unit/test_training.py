@@ -5,7 +5,7 @@ import pytest
 from claimkind.config import TrainConfig
 from claimkind.dataset.build import BuiltDataset
 from claimkind.errors import ClaimkindError
-from claimkind.training import _calibrated, _work_dir, run, training_weights
+from claimkind.training import _calibrated, _work_dir, resolved, run, training_weights
 
 ROWS = pd.DataFrame({"source": ["ours", "ours", "ours", "news", "news"], "label": [0, 1, 2, 0, None]})
 
@@ -17,6 +17,14 @@ def weights(**settings):
 def test_rows_without_a_label_weigh_what_evidence_weighs():
     assert weights() == [1, 1, 1, 1, 0]
     assert weights(evidence_weight=0.25) == [1, 1, 1, 1, 0.25]
+
+
+@pytest.mark.parametrize(("family", "weight"), [("tfidf", 1), ("hashing", 1), ("transformer", 0)])
+def test_evidence_weighs_what_helps_the_family_unless_it_is_said(family, weight):
+    model = {"_target_": f"claimkind.models.{family}.{family.capitalize()}Classifier"}
+    model |= {"encoder": "any"} if family == "transformer" else {}
+    assert resolved(TrainConfig(model=model)).evidence_weight == weight
+    assert resolved(TrainConfig(model=model, evidence_weight=0.5)).evidence_weight == 0.5
 
 
 def test_a_source_has_a_weight_of_its_own():
@@ -64,7 +72,7 @@ def test_wrong_settings_are_one_sentence():
 def test_a_seed_that_no_generator_takes_is_refused():
     for seed in (-1, 1 << 32):
         with pytest.raises(ClaimkindError, match=rf"seed={seed}, expected 0 to 4294967295"):
-            run(TrainConfig(seed=seed))
+            run(TrainConfig(seed=seed, model={"_target_": "claimkind.models.tfidf.TfidfClassifier"}))
 
 
 def test_a_precision_out_of_reach_does_not_throw_the_model_away():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy import sparse
@@ -43,6 +43,9 @@ class Predictor(Protocol):
 
 class Classifier(Predictor, Protocol):
     """What every family offers. The arguments of its `__init__` are its settings and are checked by their types."""
+
+    evidence_weight: ClassVar[float]
+    """How much rows without a label of ours count in training unless it is said otherwise; 0 where they do not help."""
 
     def fit(
         self,

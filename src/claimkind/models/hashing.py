@@ -52,6 +52,8 @@ class HashingClassifier:
     on_one_core = True
     """Prediction keeps one core busy, so that scoring runs a process on each."""
 
+    evidence_weight = 1.0
+
     def __init__(
         self,
         ngrams: int = 2,

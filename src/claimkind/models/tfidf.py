@@ -44,6 +44,8 @@ class TfidfClassifier:
     on_one_core = True
     """Prediction is plain Python and keeps one core busy, so that scoring runs a process on each."""
 
+    evidence_weight = 1.0
+
     def __init__(
         self,
         word_ngrams: int = 3,

@@ -77,6 +77,8 @@ class _Stage(NamedTuple):
 class TransformerClassifier:
     """A fine-tuned encoder. Learns from evidence by the marginal likelihood of what each row's source said."""
 
+    evidence_weight = 0.0
+
     def __init__(
         self,
         encoder: str,
