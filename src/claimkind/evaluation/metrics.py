@@ -115,18 +115,23 @@ def estimate(
     return {name: Estimate(float(measured[name]), *interval(values, len(counts))) for name, values in sampled.items()}
 
 
-def interval(sampled: np.ndarray, groups: int) -> tuple[float, float]:
+def interval(sampled: np.ndarray, groups: int, freedom: float | None = None) -> tuple[float, float]:
     """95% interval of a figure from its bootstrap samples, which drew so many groups.
 
     The expanded percentile interval (Hesterberg 2015, What teachers should know about the bootstrap, section 3.4): the
     plain one is too narrow for few groups, by as much as the normal interval is that forgets about degrees of freedom.
+
+    Args:
+        sampled: (samples,).
+        groups: how many there are.
+        freedom: degrees of freedom, by default those of the groups.
 
     Returns:
         Its bounds; not a number for one group, which tells nothing of others.
     """
     if groups < 2:
         return np.nan, np.nan
-    tail = norm.sf(t.isf(LEVEL / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
+    tail = norm.sf(t.isf(LEVEL / 2, freedom or groups - 1) * np.sqrt(groups / (groups - 1)))
     low, high = np.percentile(sampled, (100 * tail, 100 * (1 - tail)))
     return float(low), float(high)
 

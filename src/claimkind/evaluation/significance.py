@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, norm, t
+from scipy.stats import binomtest, t
 
 from claimkind.evaluation.metrics import LEVEL, Estimate, interval, scores_of
 from claimkind.labels import LABELS
@@ -33,6 +33,7 @@ class _Sampled(NamedTuple):
     """(samples,)."""
     seed_variance: float
     """How much of their variance the choice of seeds makes, which no number of sentences takes away."""
+    seeds: int
 
 
 class Difference(NamedTuple):
@@ -45,12 +46,12 @@ class Difference(NamedTuple):
     macro_f1: Estimate
     """First minus second, with its 95% interval."""
     p: float
-    """Two-sided: the difference in standard errors of the bootstrap, by Student's t with a degree of freedom for each
-    group but one."""
+    """Two-sided: the difference in standard errors of the bootstrap, by Student's t; see `_freedom`."""
     p_holm: float
     """The same after Holm's correction over all comparisons."""
     p_mcnemar: float
-    """McNemar's exact test of the accuracies; of several seeds, the majority answers, of as many on both sides."""
+    """McNemar's exact test of the accuracies; of several seeds the majority answers, of as many, and an odd number, on
+    both sides."""
     sentences: int
     sentences_needed: float | None
     """How many sentences would show a difference of this size, among as many comparisons, in four trials of five;
@@ -106,31 +107,24 @@ def compare_all(
     pairs = list(combinations(models, 2))
     comparisons = max(comparisons or 0, len(pairs))
     means = {name: _mean_macro_f1(predicted, sentences) for name, predicted in models.items()}
-    values = [means[first] - means[second] for first, second in pairs]
-    between = [sampled[first].scores - sampled[second].scores for first, second in pairs]
     groups = len(np.unique(sentences.groups))
-    errors = [_error(drawn, groups) for drawn in between]
-    raw = [_p_value(value, error, groups) for value, error in zip(values, errors, strict=True)]
+    values = [means[first] - means[second] for first, second in pairs]
+    apart = [_apart([sampled[first], sampled[second]], groups) for first, second in pairs]
+    raw = [_p_value(value, error) for value, error in zip(values, apart, strict=True)]
     return [
         Difference(
             first,
             second,
             seeds=(len(models[first]), len(models[second])),
-            macro_f1=Estimate(value, *interval(drawn, groups)),
+            macro_f1=Estimate(value, *interval(sampled[first].scores - sampled[second].scores, groups, error.freedom)),
             p=p,
             p_holm=corrected,
             p_mcnemar=mcnemar(*_majorities_right(models[first], models[second], sentences.truth)),
             sentences=len(sentences.truth),
-            sentences_needed=_needed(
-                value,
-                error,
-                sampled[first].seed_variance + sampled[second].seed_variance,
-                len(sentences.truth),
-                comparisons,
-            ),
+            sentences_needed=_needed(value, error, len(sentences.truth), comparisons),
         )
-        for (first, second), value, drawn, error, p, corrected in zip(
-            pairs, values, between, errors, raw, holm(raw, comparisons), strict=True
+        for (first, second), value, error, p, corrected in zip(
+            pairs, values, apart, raw, holm(raw, comparisons), strict=True
         )
     ]
 
@@ -142,7 +136,10 @@ def spread(
     sampled = _macro_f1_samples(models, sentences, samples, seed)
     groups = len(np.unique(sentences.groups))
     return {
-        name: Estimate(_mean_macro_f1(predicted, sentences), *interval(sampled[name].scores, groups))
+        name: Estimate(
+            _mean_macro_f1(predicted, sentences),
+            *interval(sampled[name].scores, groups, _apart([sampled[name]], groups).freedom),
+        )
         for name, predicted in models.items()
     }
 
@@ -171,7 +168,8 @@ def _macro_f1_samples(
     """Macro F1 of each model in each bootstrap sample.
 
     Groups are drawn with replacement, the same for all models; then, for each model, its seeds (the hierarchical
-    bootstrap of Davison and Hinkley 1997, section 3.8).
+    bootstrap of Davison and Hinkley 1997, section 3.8). Of k seeds, what is drawn scatters as k - 1 of k parts of what
+    other seeds would, so it is stretched by that.
     """
     random = np.random.default_rng(seed)
     _, members = np.unique(sentences.groups.astype(str), return_inverse=True)
@@ -181,16 +179,23 @@ def _macro_f1_samples(
     for name, predicted in models.items():
         per_seed = np.stack([_sampled_scores(drawn, members, sentences.truth, row) for row in predicted], axis=1)
         chosen = random.integers(len(predicted), size=(samples, len(predicted)))
-        scores = np.take_along_axis(per_seed, chosen, axis=1).mean(axis=1)
-        # That of a mean of seeds that are drawn with replacement.
-        result[name] = _Sampled(scores, float(per_seed.mean(axis=0).var() / len(predicted)))
+        seeds = len(predicted)
+        mean = per_seed.mean(axis=1)
+        stretched = np.sqrt(seeds / max(1, seeds - 1)) * (
+            np.take_along_axis(per_seed, chosen, axis=1).mean(axis=1) - mean
+        )
+        variance = float(per_seed.mean(axis=0).var() / max(1, seeds - 1))
+        result[name] = _Sampled(mean + stretched, variance, seeds)
     return result
 
 
 def _sampled_scores(drawn: np.ndarray, members: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     counts = np.zeros((drawn.shape[1], len(LABELS), len(LABELS)))
     np.add.at(counts, (members, truth, predicted), 1)
-    return scores_of(np.tensordot(drawn, counts, axes=1))["macro_f1"]
+    whole = scores_of(counts.sum(axis=0))
+    # As in `estimate`: a sample without a class says nothing of it.
+    without_case = np.array([whole[f"f1_{label}"] for label in LABELS])
+    return scores_of(np.tensordot(drawn, counts, axes=1), without_case=without_case)["macro_f1"]
 
 
 def _mean_macro_f1(predicted: np.ndarray, sentences: Sentences) -> float:
@@ -199,25 +204,46 @@ def _mean_macro_f1(predicted: np.ndarray, sentences: Sentences) -> float:
     return float(np.mean([_sampled_scores(once, members, sentences.truth, row)[0] for row in predicted]))
 
 
-def _error(drawn: np.ndarray, groups: int) -> float:
-    """The standard error of what was drawn: exactly 0 where it is all the same but for rounding."""
-    error = float(drawn.std()) * np.sqrt(groups / max(1, groups - 1))
-    return error if error > 1e-12 else 0.0
+class _Error(NamedTuple):
+    """How far off a figure may be."""
+
+    size: float
+    """Its standard error; exactly 0 where all that was drawn is the same but for rounding, or is of one group."""
+    freedom: float
+    seed_variance: float
+    """Part of the size's square."""
 
 
-def _p_value(difference: float, error: float, groups: int) -> float:
+def _apart(models: Sequence[_Sampled], groups: int) -> _Error:
+    """The error of a model's score, or of two models' difference.
+
+    Its degrees of freedom are those of Welch and Satterthwaite: few seeds that scatter make it as unsure as few groups.
+    """
+    drawn = models[0].scores - (models[1].scores if len(models) > 1 else 0)
+    variance = float(drawn.var()) * groups / max(1, groups - 1)
+    if groups < 2 or variance < 1e-24:
+        return _Error(0.0, max(1, groups - 1), 0.0)
+    of_seeds = sum(model.seed_variance for model in models)
+    parts = [(max(variance - of_seeds, 0.0), groups - 1)]
+    parts += [(model.seed_variance, model.seeds - 1) for model in models if model.seeds > 1]
+    freedom = sum(part for part, _ in parts) ** 2 / sum(part**2 / own for part, own in parts)
+    return _Error(float(np.sqrt(variance)), float(max(1.0, freedom)), of_seeds)
+
+
+def _p_value(difference: float, error: _Error) -> float:
     """Two-sided, from the standard error of the bootstrap; 1 where that is 0, and nothing known of chance.
 
     The share of samples beyond 0 would be no smaller than two of their number, which no correction for many comparisons
     leaves below 5%.
     """
-    return float(2 * t.sf(abs(difference) / error, groups - 1)) if error > 0 else 1.0
+    return float(2 * t.sf(abs(difference) / error.size, error.freedom)) if error.size > 0 else 1.0
 
 
 def _majorities_right(first: np.ndarray, second: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the answer that most seeds give is right: (n,) each.
+    """Where the answer that most seeds give, the first label of equals, is right: (n,) each.
 
-    Of as many seeds on both sides, and an odd number, for a majority of more is more often right, and ties are not.
+    Of as many seeds on both sides, for a majority of more is more often right; of an odd number, so that two labels are
+    never equal.
     """
     voters = min(len(first), len(second))
     voters -= 1 - voters % 2
@@ -228,16 +254,17 @@ def _majorities_right(first: np.ndarray, second: np.ndarray, truth: np.ndarray) 
     return answers[0] == truth, answers[1] == truth
 
 
-def _needed(difference: float, error: float, seed_variance: float, sentences: int, comparisons: int) -> float | None:
+def _needed(difference: float, error: _Error, sentences: int, comparisons: int) -> float | None:
     """Sentences at which the error is small enough; two digits are all that is known.
 
     The part of it that is due to the sentences falls with their root, that which is due to the seeds does not.
     """
-    if difference == 0 or error == 0:
+    if difference == 0 or error.size == 0:
         return None
-    allowed = (difference / (norm.isf(LEVEL / 2 / comparisons) + norm.ppf(_POWER))) ** 2 - seed_variance
-    exact = sentences * (error**2 - seed_variance) / allowed if allowed > 0 else np.inf
+    errors = t.isf(LEVEL / 2 / comparisons, error.freedom) + t.ppf(_POWER, error.freedom)
+    allowed = (difference / errors) ** 2 - error.seed_variance
+    exact = sentences * (error.size**2 - error.seed_variance) / allowed if allowed > 0 else np.inf
     if not 0 < exact <= _MOST_SENTENCES:
-        return np.inf if seed_variance > 0 else None
+        return np.inf if error.seed_variance > 0 else None
     step = 10 ** max(0, len(str(int(exact))) - 2)
     return float(max(step, round(exact / step) * step))

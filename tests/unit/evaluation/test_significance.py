@@ -76,6 +76,8 @@ def test_of_one_group_nothing_is_known():
     [difference] = compare_all(models, sentences)
     assert difference.verdict() == "model 0 and model 1: not separable on 600 sentences of one group (one seed each)"
     assert np.isnan([difference.macro_f1.low, spread(models, sentences)["model 0"].high]).all()
+    several = {name: np.concatenate([rows, 2 - rows, rows]) for name, rows in models.items()}
+    assert compare_all(several, sentences)[0].p_holm == 1, "seeds that scatter pass for groups"
 
 
 def test_few_groups_make_an_interval_wide():
@@ -89,7 +91,33 @@ def test_few_groups_make_an_interval_wide():
             unlucky = random.integers(3) if index else -1
             predicted[0, groups == unlucky] = (sentences.truth[groups == unlucky] + 1) % 3
         separable += compare_all(models, sentences._replace(groups=groups), samples=200)[0].separable
-    assert separable <= 10
+    assert separable <= 2
+
+
+def test_few_seeds_that_scatter_are_no_difference():
+    random = np.random.default_rng(0)
+    separable = 0
+    for _ in range(100):
+        accuracies = 0.75 + 0.05 * random.normal(size=6)
+        sentences, models = simulated(random, size=600, accuracies=accuracies)
+        rows = list(models.values())
+        both = {"a": np.concatenate(rows[:3]), "b": np.concatenate(rows[3:])}
+        separable += compare_all(both, sentences, samples=200)[0].separable
+    assert separable <= 9
+
+
+def test_of_few_groups_more_sentences_are_needed_than_there_are():
+    random = np.random.default_rng(0)
+    for _ in range(30):
+        sentences, models = simulated(random, size=120, accuracies=(0.7, 0.8), groups_of=60)
+        [difference] = compare_all(models, sentences, samples=200)
+        assert difference.separable or (difference.sentences_needed or 1000) > 120
+
+
+def test_a_class_that_a_sample_leaves_out_says_nothing():
+    truth = np.array([0] * 30 + [1] * 30 + [2] * 2)
+    sentences = Sentences(truth, np.r_[np.arange(60), 60, 60])
+    assert spread({"perfect": truth[None]}, sentences)["perfect"].low == 1
 
 
 def test_where_seeds_scatter_more_of_them_are_needed_and_not_more_sentences():
