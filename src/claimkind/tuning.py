@@ -39,7 +39,7 @@ _FORMS = "{low, high}, {low, high, log: true} or {choices: […]}"
 
 
 _FAILURES = 5
-"""After so many failed trials in one process it is the settings, not chance."""
+"""After so many failed trials in a row in one process it is the settings, not chance."""
 
 
 class _FailedTrialError(Exception):
@@ -282,10 +282,13 @@ class _Objective:
                     raise Stopped
 
         try:
-            return validate(_with_settings(self.config, chosen), _trial_name(trial), self.parent_run_id, report)
+            score = validate(_with_settings(self.config, chosen), _trial_name(trial), self.parent_run_id, report)
+            self.failures.clear()
+            return score
         except Stopped:
+            self.failures.clear()
             raise optuna.TrialPruned from None
-        except ClaimkindError as error:
+        except (ClaimkindError, RuntimeError, MemoryError) as error:  # torch tells so that its memory is not enough
             print(f"{_trial_name(trial)} failed: {error}", file=sys.stderr)  # noqa: T201
             self.failures.append(_FailedTrialError(str(error)))
             raise self.failures[-1] from None
@@ -300,7 +303,7 @@ class _Objective:
         if self.is_done(study):
             study.stop()
         elif len(self.failures) >= _FAILURES:
-            raise ClaimkindError(f"{_FAILURES} trials failed, the last one because {self.failures[-1]}")
+            raise ClaimkindError(f"{_FAILURES} trials in a row failed, the last one because {self.failures[-1]}")
 
 
 def _suggest(trial: "optuna.Trial", key: str, where: Mapping[str, Any], fractions: bool, study: str) -> Any:

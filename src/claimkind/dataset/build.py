@@ -251,7 +251,9 @@ def load_configured(config: DatasetConfig, data_dir: str | Path) -> BuiltDataset
     """Load the dataset of a configuration that may say more of it than its name.
 
     Raises:
-        ClaimkindError: as `load_dataset`, or the configuration asks for what the dataset was not built with.
+        ClaimkindError: as `load_dataset`, or the configuration asks for shares, a licence, a threshold or a seed that
+            the dataset was not built with. Its sources, corrections and the like are those of the build, whatever is
+            asked.
     """
     dataset = load_dataset(data_dir, config.name)
     built = read_manifest(dataset.folder, "a dataset", "build it")["settings"]

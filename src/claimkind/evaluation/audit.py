@@ -1,6 +1,5 @@
 """Looking for labels that are wrong: those of which a model that has not seen them is least convinced."""
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,9 @@ def run(config: AuditLabelsConfig) -> pd.DataFrame:
     rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
     rows = rows[rows["label"].notna()].reset_index(drop=True)
     rows["label"] = rows["label"].map(dict(enumerate(LABELS)))
+    most = min(rows["group"].nunique(), rows["label"].value_counts().max())
+    if config.folds > most:
+        raise ClaimkindError(f"folds={config.folds}, but the labelled rows can be parted into {most} at most: lower it")
     ranked = rank(rows, out_of_fold(rows, config))
     output.parent.mkdir(parents=True, exist_ok=True)
     ranked.to_csv(output, index=False)
@@ -50,12 +52,19 @@ def _check(output: Path, folds: int) -> None:
         raise ClaimkindError(f"output={output} has another ending, expected .csv: rename it")
     if not 2 <= folds <= _MOST_FOLDS:
         raise ClaimkindError(f"folds={folds}, expected 2 to {_MOST_FOLDS}: correct it")
-    with contextlib.suppress(OSError, ValueError, KeyError):  # there is none yet, or it is no table of ours
-        if pd.read_csv(output, dtype=str)["corrected"].notna().any():
-            raise ClaimkindError(
-                f"{output} holds corrections, which would be lost, expected another output: give another name, and "
-                "build with this one in dataset.corrections"
-            )
+    if not output.exists():
+        return
+    try:
+        written = pd.read_csv(output, dtype=str)["corrected"].notna().any()
+    except (OSError, ValueError, KeyError):
+        raise ClaimkindError(
+            f"{output} exists and is no list of this script, or another program changed its form: give another name"
+        ) from None
+    if written:
+        raise ClaimkindError(
+            f"{output} holds corrections, which would be lost, expected another output: give another name, and build "
+            "with this one in dataset.corrections"
+        )
 
 
 def out_of_fold(rows: pd.DataFrame, config: AuditLabelsConfig) -> np.ndarray:

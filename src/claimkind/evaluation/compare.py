@@ -70,8 +70,11 @@ def run(config: CompareConfig) -> Comparison:
 
 def _check_names(config: CompareConfig) -> None:
     """Refuse what MLflow takes for no name, before a model is registered that nothing points at."""
-    for key, allowed in (("registered_name", r"[^/:]*[^/:\s][^/:]*"), ("alias", r"(?!(latest|v\d+)$)[\w-]+")):
-        if not re.fullmatch(allowed, getattr(config, key), re.ASCII | re.IGNORECASE):
+    for key, allowed in (
+        ("registered_name", r"(?!\.{1,2}$)[^/:]*[^/:\s][^/:]*"),
+        ("alias", r"(?!(latest|v\d+)$)[\w-]{1,255}"),
+    ):
+        if not re.fullmatch(allowed, getattr(config, key), re.IGNORECASE):
             raise ClaimkindError(
                 f"{key}={getattr(config, key)!r} is no name that MLflow takes, expected one like claimkind or champion"
             )

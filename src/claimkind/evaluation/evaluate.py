@@ -68,13 +68,16 @@ def run(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
         tracked.describe(result.title)
         for name, table in result.tables.items():
             tracked.log_table(table, f"evaluation/{name}.parquet")
-        # Of a model whose training is not known, the digest of its files is what it is told apart by.
-        saved = {"model": sha256_file(tracking.fetch_folder(config.model_uri) / MANIFEST)[:16]}
-        tracked.log_config(asdict(config), origin.params or saved)
+        tracked.log_config(asdict(config), origin.params or _saved(config.model_uri))
         tracked.log_metrics(result.metrics)
         if result.predictions is not None:
             tracked.log_table(result.predictions, f"predictions/{config.split}.parquet")
     return result.tables
+
+
+def _saved(model_uri: str) -> dict[str, str]:
+    """What a model whose training is not known is told apart by."""
+    return {"model": sha256_file(tracking.fetch_folder(model_uri) / MANIFEST)[:16]}
 
 
 def _on_benchmark(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:

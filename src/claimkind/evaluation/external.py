@@ -88,7 +88,7 @@ class ExternalTest:
         if len(counts) < 2 or counts.min() < _FEWEST or tested.empty:
             raise ClaimkindError(
                 f"benchmark {self.name} has {len(fitted)} sentences to fit a head on and {len(tested)} to test it, "
-                f"expected at least {_FEWEST} of each label and one: change benchmark.head_rows"
+                f"expected at least {_FEWEST} of each label and one: change benchmark.head_rows, or its files"
             )
         # The fitted rows decide how strongly to regularise. Macro F1 counts both labels alike, and so does the head.
         head = GridSearchCV(

@@ -12,8 +12,8 @@ from claimkind.evaluation.metrics import estimate
 _PATTERNS = {
     "attribution": r"\b(sa(id|ys?|ying)|t(old|ell(s|ing)?)|according to|w(rote|rites)|add(ed|s)|announc(ed|es)|"
     r"argu(ed|es)|claim(ed|s)|suggest(ed|s)|warn(ed|s)|insist(ed|s)|explain(ed|s)|den(ied|ies)|alleg(ed|es)|"
-    r"report(ed|s) that|(?<!so-)call(ed|s) (?!for\b)|describ(ed|es))\b",
-    "quotation": r"[“”\"«»]|(?<!\w)[‘']\w[^‘’']*\w[.,!?]?[’'](?!\w)",
+    r"report(ed|s) that|(?<!so-)call(ed|s)(?! for\b)|describ(ed|es))\b",
+    "quotation": r"[“”\"«»]|(?<!\w)[‘'](?!\d)\w[^‘’']*[^s‘’'\s][’'](?!\w)",
     "forecast": r"\b(will|shall|won[’']t|going to|expect\w*|forecast\w*|predict\w*|by 20\d\d|next (week|month|year))\b|"
     r"\w[’']ll\b",
     "conditional": r"\b(if|unless|provided that|should the)\b",

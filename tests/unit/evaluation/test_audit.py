@@ -82,6 +82,14 @@ def test_corrections_are_not_overwritten(spoilt, tmp_path):
     assert pd.read_csv(tmp_path / "audit.csv", dtype=str)["corrected"][0] == "opinion"
 
 
-def test_folds_that_cannot_be_made_are_refused(seeds, tmp_path):
+def test_a_list_that_another_program_saved_in_its_own_form_is_not_overwritten(seeds, tmp_path):
+    (tmp_path / "audit.csv").write_text("id;sha;corrected\na;b;opinion\n")
+    with pytest.raises(ClaimkindError, match="another program changed its form: give another name"):
+        audit(dataset_config(seeds), tmp_path)
+
+
+def test_folds_that_cannot_be_made_are_refused(spoilt, seeds, tmp_path):
+    with pytest.raises(ClaimkindError, match="folds=90, but the labelled rows can be parted into 12 at most"):
+        audit(spoilt[0], tmp_path, folds=90)
     with pytest.raises(ClaimkindError, match="folds=1, expected 2 to 100"):
         audit(dataset_config(seeds), tmp_path, folds=1)

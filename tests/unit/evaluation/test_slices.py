@@ -18,6 +18,8 @@ from claimkind.evaluation.slices import slices_of, table_of
         ),
         ("The so-called truce began in May, as the army called for.", set()),
         ("You'll think it's ‘unlikely’, neither new nor old.", {"forecast", "hedge", "quotation", "negation"}),
+        ("He called “riots” what she calls 'a walk'.", {"attribution", "quotation"}),
+        ("In the '90s, the workers' union and the teachers' union grew fast.", {"digits"}),
         ("(Who would pay?)", {"question", "hedge", "under 8 words"}),
         ("The towns were the first to be served, provided by the state.", set()),
         ("The bridge of the old town was built by monks.", set()),

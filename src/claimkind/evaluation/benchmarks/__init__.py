@@ -102,6 +102,7 @@ class QualityBenchmark:
                 (`claimkind.evaluation.peers`).
             max_labels: so many training rows, the first in the order of their digests.
         """
+        systems = {name: settings for name, settings in systems.items() if settings is not None}
         if not systems:
             raise ClaimkindError("benchmark.systems is empty, expected one at least: leave some in")
         if max_labels is not None and max_labels < 1:
