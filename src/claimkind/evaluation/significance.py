@@ -25,6 +25,11 @@ class Sentences(NamedTuple):
     groups: np.ndarray
     """(n,) names; sentences of one group are not independent."""
 
+    @property
+    def group_count(self) -> int:
+        """The number of groups."""
+        return len(np.unique(self.groups.astype(str)))
+
 
 class _Sampled(NamedTuple):
     """Macro F1 of a model over bootstrap samples."""
@@ -107,7 +112,7 @@ def compare_all(
     pairs = list(combinations(models, 2))
     comparisons = max(comparisons or 0, len(pairs))
     means = {name: _mean_macro_f1(predicted, sentences) for name, predicted in models.items()}
-    groups = len(np.unique(sentences.groups))
+    groups = sentences.group_count
     values = [means[first] - means[second] for first, second in pairs]
     apart = [_apart([sampled[first], sampled[second]], groups) for first, second in pairs]
     raw = [_p_value(value, error) for value, error in zip(values, apart, strict=True)]
@@ -134,7 +139,7 @@ def spread(
 ) -> dict[str, Estimate]:
     """Mean macro F1 of each model's seeds; the interval resamples groups and seeds alike."""
     sampled = _macro_f1_samples(models, sentences, samples, seed)
-    groups = len(np.unique(sentences.groups))
+    groups = sentences.group_count
     return {
         name: Estimate(
             _mean_macro_f1(predicted, sentences),
