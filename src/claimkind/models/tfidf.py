@@ -54,7 +54,7 @@ class TfidfClassifier:
         min_df: int = 2,
         C: float = 3.0,  # noqa: N803 - scikit-learn's name
         balanced: bool = True,
-        em_steps: int = 3,
+        em_steps: int = 2,
         seed: int = 0,
     ) -> None:
         """Settings.
