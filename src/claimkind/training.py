@@ -150,7 +150,7 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
     """Train as `run` does, but look at the validation split only and keep no model: for searches.
 
     Args:
-        config: what to train.
+        config: what to train, `resolved`.
         run_name: of the MLflow run.
         parent_run_id: the run that this one is shown under.
         on_metrics: called with the step and the metrics of training; may raise `Stopped`.
@@ -158,7 +158,6 @@ def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics:
     Returns:
         Macro F1 on validation.
     """
-    config = resolved(config)
     settings, classifier, dataset, weights = _plan(config)
     lessons = _lessons(dataset, weights, config)
     tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}

@@ -240,11 +240,15 @@ def load_dataset(data_dir: str | Path, name: str) -> BuiltDataset:
     Raises:
         ClaimkindError: it was not built, or a file is missing or damaged.
     """
-    folder = Path(data_dir) / name
+    return _loaded(Path(data_dir) / name, name)[0]
+
+
+def _loaded(folder: Path, name: str) -> tuple[BuiltDataset, dict[str, Any]]:
+    """A dataset and its manifest, whose digests are checked once."""
     remedy = f"build it with `python scripts/build_dataset.py dataset={name}`"
     manifest = read_manifest(folder, "a dataset", remedy)
     splits = {split: read_rows(folder / f"{split}.parquet") for split in SPLITS}
-    return BuiltDataset(name, manifest["fingerprint"], folder, splits)
+    return BuiltDataset(name, manifest["fingerprint"], folder, splits), manifest
 
 
 def load_configured(config: DatasetConfig, data_dir: str | Path) -> BuiltDataset:
@@ -255,8 +259,8 @@ def load_configured(config: DatasetConfig, data_dir: str | Path) -> BuiltDataset
             the dataset was not built with. Its sources, corrections and the like are those of the build, whatever is
             asked.
     """
-    dataset = load_dataset(data_dir, config.name)
-    built = read_manifest(dataset.folder, "a dataset", "build it")["settings"]
+    dataset, manifest = _loaded(Path(data_dir) / config.name, config.name)
+    built = manifest["settings"]
     for entry in fields(DatasetConfig):
         asked = getattr(config, entry.name)
         # What has its default was not asked for: a dataset that was built otherwise is named, and no more.

@@ -109,10 +109,26 @@ def estimate(
     drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
     counted = None if absent_counts else counts.sum(axis=(0, 2)) > 0
     measured = scores_of(counts.sum(axis=0), counted=counted)
-    # A sample that leaves a rare class out says nothing of it, neither that it is told well nor that it is not.
-    whole = np.array([measured[f"f1_{label}"] for label in LABELS])
-    sampled = scores_of(np.tensordot(drawn, counts, axes=1), counted=counted, without_case=whole)
+    sampled = scores_of_samples(drawn, counts, counted=counted)
     return {name: Estimate(float(measured[name]), *interval(values, len(counts))) for name, values in sampled.items()}
+
+
+def scores_of_samples(
+    drawn: np.ndarray, counts: np.ndarray, *, counted: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Scores of bootstrap samples, each of shape (samples,); see `scores_of`.
+
+    A sample that leaves a rare class out says nothing of it, neither that it is told well nor that it is not, so the
+    class has there the F1 that it has on the whole.
+
+    Args:
+        drawn: (samples, groups), how often each sample drew each group.
+        counts: (groups, 3, 3), the confusion matrix of each group.
+        counted: see `scores_of`.
+    """
+    whole = scores_of(counts.sum(axis=0))
+    without_case = np.array([whole[f"f1_{label}"] for label in LABELS])
+    return scores_of(np.tensordot(drawn, counts, axes=1), counted=counted, without_case=without_case)
 
 
 def interval(sampled: np.ndarray, groups: int, freedom: float | None = None) -> tuple[float, float]:

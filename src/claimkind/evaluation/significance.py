@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest, t
 
-from claimkind.evaluation.metrics import LEVEL, Estimate, interval, scores_of
+from claimkind.evaluation.metrics import LEVEL, Estimate, interval, scores_of_samples
 from claimkind.labels import LABELS
 
 _POWER = 0.8
@@ -51,7 +51,7 @@ class Difference(NamedTuple):
     macro_f1: Estimate
     """First minus second, with its 95% interval."""
     p: float
-    """Two-sided: the difference in standard errors of the bootstrap, by Student's t; see `_freedom`."""
+    """Two-sided: the difference in standard errors of the bootstrap, by Student's t; see `_apart`."""
     p_holm: float
     """The same after Holm's correction over all comparisons."""
     p_mcnemar: float
@@ -197,10 +197,7 @@ def _macro_f1_samples(
 def _sampled_scores(drawn: np.ndarray, members: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     counts = np.zeros((drawn.shape[1], len(LABELS), len(LABELS)))
     np.add.at(counts, (members, truth, predicted), 1)
-    whole = scores_of(counts.sum(axis=0))
-    # As in `estimate`: a sample without a class says nothing of it.
-    without_case = np.array([whole[f"f1_{label}"] for label in LABELS])
-    return scores_of(np.tensordot(drawn, counts, axes=1), without_case=without_case)["macro_f1"]
+    return scores_of_samples(drawn, counts)["macro_f1"]
 
 
 def _mean_macro_f1(predicted: np.ndarray, sentences: Sentences) -> float:
