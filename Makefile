@@ -23,10 +23,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article, in minutes
-	$(BIN)/python scripts/build_dataset.py dataset=embedded
-	$(BIN)/python scripts/train.py model=tfidf dataset=embedded
-	$(BIN)/python scripts/train.py model=minilm dataset=embedded
-	$(BIN)/python scripts/compare.py dataset_name=embedded promote=true
+	$(BIN)/python scripts/build_dataset.py dataset=bundled
+	$(BIN)/python scripts/train.py model=tfidf dataset=bundled
+	$(BIN)/python scripts/train.py model=minilm dataset=bundled
+	$(BIN)/python scripts/compare.py dataset_name=bundled promote=true
 	$(BIN)/python scripts/score.py input=$(ARTICLE) output=data/demo/article.parquet report=data/demo/article.html
 	@echo
 	@echo 'Next: open data/demo/article.html, and see the runs with'

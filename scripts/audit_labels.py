@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from claimkind.command import command
-from claimkind.evaluation.audit import run
 
-main = command("audit_labels", run, Path(__file__).parents[1] / "configs")
+main = command("audit_labels", Path(__file__).parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

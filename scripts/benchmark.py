@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from claimkind.command import command
-from claimkind.evaluation.benchmarks import run
 
-main = command("benchmark", run, Path(__file__).parents[1] / "configs")
+main = command("benchmark", Path(__file__).parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from claimkind.command import command
-from claimkind.evaluation.compare import run
 
-main = command("compare", run, Path(__file__).parents[1] / "configs")
+main = command("compare", Path(__file__).parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from claimkind.command import command
-from claimkind.scoring.engine import run
 
-main = command("score", run, Path(__file__).parents[1] / "configs")
+main = command("score", Path(__file__).parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from claimkind.command import command
-from claimkind.scoring.spark import run
 
-main = command("score_spark", run, Path(__file__).parents[1] / "configs")
+main = command("score_spark", Path(__file__).parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from claimkind.command import command
-from claimkind.training import run
 
-main = command("train", run, Path(__file__).parents[1] / "configs")
+main = command("train", Path(__file__).parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from claimkind.config import BuildDatasetConfig, DatasetConfig
+from claimkind.config import BuildDatasetConfig, DatasetConfig, PathsConfig
 from claimkind.dataset import build
 from claimkind.dataset.rows import text_sha
-from claimkind.dataset.sentences import split_sentences
+from claimkind.text.sentences import split_sentences
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,7 +99,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def source_settings(seeds: Path) -> dict:
     return {
-        "_target_": "claimkind.dataset.documents.SeedDocuments",
+        "_target_": "claimkind.dataset.sources.documents.SeedDocuments",
         "documents": str(seeds / "documents"),
         "labels": str(seeds / "labels" / "documents.jsonl"),
     }
@@ -138,7 +138,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(tmp_path_factory: pytest.TempPathFactory, seeds: Path) -> Path:
     """A folder with a built dataset `tiny` and an MLflow store of its own, made the current folder."""
     folder = tmp_path_factory.mktemp("workspace")
-    build.run(BuildDatasetConfig(dataset=dataset_config(seeds), data_dir=str(folder / "data")))
+    build.run(BuildDatasetConfig(dataset=dataset_config(seeds), paths=PathsConfig(data_dir=str(folder / "data"))))
     return folder
 
 

@@ -1,12 +1,13 @@
-"""The one wrapper around `hydra.main`: a script's errors are sentences, not tracebacks."""
+"""The wrapper around `hydra.main` that every script uses: results go to stdout, errors are one sentence on stderr."""
 
 import contextlib
+import importlib
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, runtime_checkable
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,15 +19,50 @@ from omegaconf.errors import OmegaConfBaseException
 from claimkind.config import SCHEMAS, explain, field_names, nearest, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
 
-T = TypeVar("T")
+
+@runtime_checkable
+class Result(Protocol):
+    """What a script's function returns: what it was called for, which goes to stdout. Everything else is logged."""
+
+    def text(self) -> str:
+        """The lines to print."""
+        ...
 
 
-def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Callable[[], None]:
-    """Make the `main` of a script: compose the configuration, check it, call `run` with it.
+COMMANDS: dict[str, str] = {
+    "build_dataset": "claimkind.dataset.build:run",
+    "train": "claimkind.training.pipeline:run",
+    "tune": "claimkind.training.tuning:run",
+    "compare": "claimkind.evaluation.compare:run",
+    "evaluate": "claimkind.evaluation.saved_model:run",
+    "audit_labels": "claimkind.evaluation.audit:run",
+    "score": "claimkind.scoring.engine:run",
+    "score_spark": "claimkind.scoring.spark:run",
+    "benchmark": "claimkind.benchmarks.base:run",
+}
+"""By script, the function that it calls with its checked configuration, as `module:name`. It is imported when the
+script starts and not before, so that importing this module stays fast."""
+
+# Libraries read these when they are first imported.
+_ENVIRONMENT = {
+    # Nothing leaves the machine unless the user asks for it.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # Progress bars of steps that take a moment hide those of steps that take long.
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # The workers of a data loader would warn at each fork; texts are tokenised before any fork.
+    "TOKENIZERS_PARALLELISM": "true",
+    # Hydra prints errors in a form of its own unless this lets them through.
+    "HYDRA_FULL_ERROR": "1",
+}
+
+
+def command(name: str, config_dir: Path) -> Callable[[], None]:
+    """Make the `main` of a script: compose the configuration, check it, run, print the result.
 
     Args:
-        config_name: the primary configuration; its schema is `SCHEMAS[config_name]`.
-        run: takes the checked configuration, an instance of that schema.
+        name: of the script: of its function in `COMMANDS`, its schema in `SCHEMAS` and its primary configuration.
         config_dir: the folder `configs/`.
 
     Returns:
@@ -36,32 +72,32 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
     register_schemas()
     raised: list[ClaimkindError] = []
 
-    def checked(config: DictConfig) -> T | None:
+    def checked(config: DictConfig) -> None:
         try:
-            with _permissions_told():
-                return run(to_schema(config, SCHEMAS[config_name]))
+            with _permission_errors_explained():
+                _show(_function_of(name)(to_schema(config, SCHEMAS[name])))
         except ClaimkindError as error:
+            _show(error.result)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 # Raised, so that Hydra marks the job as failed; it goes on with the others.
                 print(f"error in job {HydraConfig.get().job.num}: {error}", file=sys.stderr)
                 raise
             # Kept, not raised: Hydra would print lines of its own around it.
             raised.append(error)
-            return None
 
-    hydra_main = hydra.main(version_base=None, config_path=str(config_dir), config_name=config_name)(checked)
+    hydra_main = hydra.main(version_base=None, config_path=str(config_dir), config_name=name)(checked)
 
     def main() -> None:
-        # Hydra prints errors in a form of its own unless it is told to let them through.
-        os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+        for variable, value in _ENVIRONMENT.items():
+            os.environ.setdefault(variable, value)
         try:
-            with _groups_told():
+            with _group_errors_explained():
                 hydra_main()
             for error in raised:
                 raise error
         except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
-            print(f"error: {sentence_of(error, config_name)}", file=sys.stderr)
-            sys.exit(getattr(error, "exit_code", 2))
+            print(f"error: {sentence_of(error, name)}", file=sys.stderr)
+            sys.exit(error.exit_code if isinstance(error, ClaimkindError) else 2)
         except KeyboardInterrupt:
             print("stopped by Ctrl-C", file=sys.stderr)
             sys.exit(130)
@@ -69,8 +105,19 @@ def command(config_name: str, run: Callable[[Any], T], config_dir: Path) -> Call
     return main
 
 
+def _function_of(name: str) -> Callable[[Any], object]:
+    module, _, function = COMMANDS[name].partition(":")
+    found: Callable[[Any], object] = vars(importlib.import_module(module))[function]
+    return found
+
+
+def _show(result: object) -> None:
+    if isinstance(result, Result):
+        print(result.text(), flush=True)
+
+
 @contextlib.contextmanager
-def _groups_told() -> Iterator[None]:
+def _group_errors_explained() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
@@ -82,7 +129,7 @@ def _groups_told() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _permissions_told() -> Iterator[None]:
+def _permission_errors_explained() -> Iterator[None]:
     try:
         yield
     except PermissionError as error:

@@ -30,6 +30,17 @@ T = TypeVar("T")
 
 
 @dataclass
+class PathsConfig:
+    """Folders, relative to the working folder unless absolute (group `paths`)."""
+
+    seeds_dir: str = "seeds"
+    data_dir: str = "data"
+    """Everything built or downloaded goes below it."""
+    corpora_dir: str = "data/corpora"
+    """Where the files of public corpora are, or are downloaded to."""
+
+
+@dataclass
 class DatasetConfig:
     """What a dataset is made of (`configs/dataset/`)."""
 
@@ -38,7 +49,7 @@ class DatasetConfig:
     validation_share: float = 0.15
     test_share: float = 0.15
     always_test: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    contamination_hashes: list[str] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     licence: str = "any"
     near_duplicate_threshold: float = 0.7
@@ -50,9 +61,7 @@ class BuildDatasetConfig:
     """`scripts/build_dataset.py`."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    seeds_dir: str = "seeds"
-    data_dir: str = "data"
-    corpora_dir: str = "data/corpora"
+    paths: PathsConfig = field(default_factory=PathsConfig)
 
 
 @dataclass
@@ -86,9 +95,7 @@ class TrainConfig:
     resume: bool = False
     init_from: str | None = None
     bootstrap_samples: int = 1000
-    seeds_dir: str = "seeds"
-    data_dir: str = "data"
-    corpora_dir: str = "data/corpora"
+    paths: PathsConfig = field(default_factory=PathsConfig)
 
 
 @dataclass
@@ -106,7 +113,7 @@ class TuneConfig(TrainConfig):
     """Whether to stop trials that do worse after an epoch than the median of those before them."""
     study_name: str | None = None
     """Searches of one name go on from each other; by default the same dataset, model and space do."""
-    storage: str = "sqlite:///${data_dir}/studies.db"
+    storage: str = "sqlite:///${paths.data_dir}/studies.db"
     heartbeat_seconds: int = 30
     """A trial whose process has shown no sign of life for twice as long is begun anew."""
 
@@ -120,9 +127,7 @@ class AuditLabelsConfig:
     output: str = MISSING
     folds: int = 5
     seed: int = 0
-    seeds_dir: str = "seeds"
-    data_dir: str = "data"
-    corpora_dir: str = "data/corpora"
+    paths: PathsConfig = field(default_factory=PathsConfig)
 
 
 @dataclass
@@ -131,7 +136,7 @@ class CompareConfig:
 
     runs: list[str] = field(default_factory=list)
     experiment_name: str = "claimkind"
-    dataset_name: str = "embedded"
+    dataset_name: str = "bundled"
     promote: bool = False
     bootstrap_samples: int = 2000
     registered_name: str = "claimkind"
@@ -143,15 +148,13 @@ class EvaluateConfig:
     """`scripts/evaluate.py`."""
 
     model_uri: str = "models:/claimkind@champion"
-    dataset_name: str = "embedded"
+    dataset_name: str = "bundled"
     split: str = "test"
-    benchmark: dict[str, Any] | None = None
-    """A test set of others to evaluate on instead of a dataset of ours (`configs/benchmark/`)."""
+    probe: dict[str, Any] | None = None
+    """An external test set to evaluate on instead of a built dataset (`configs/probe/`)."""
     experiment_name: str = "claimkind"
     bootstrap_samples: int = 1000
-    seeds_dir: str = "seeds"
-    data_dir: str = "data"
-    corpora_dir: str = "data/corpora"
+    paths: PathsConfig = field(default_factory=PathsConfig)
 
 
 @dataclass
@@ -160,9 +163,7 @@ class BenchmarkConfig:
 
     benchmark: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
-    seeds_dir: str = "seeds"
-    data_dir: str = "data"
-    corpora_dir: str = "data/corpora"
+    paths: PathsConfig = field(default_factory=PathsConfig)
 
 
 @dataclass
@@ -235,6 +236,7 @@ def register_schemas() -> None:
             if entry.type in _OPEN:  # whose keys are the user's, so that `source_weights={babe: 0}` adds one
                 OmegaConf.set_struct(node[entry.name], False)
         ConfigStore.instance().store(name=f"{name}_schema", node=node)
+    ConfigStore.instance().store(group="paths", name="default", node=PathsConfig)
 
 
 def to_schema(config: DictConfig, schema: type[T]) -> T:
@@ -312,8 +314,8 @@ def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = ""
         missing = re.sub(r".*'(.+)'.*", r"\1", first_line)
         return f"{key} refers to {missing}, which this script has not: choose a file of configs/ that is meant for it"
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        beside = error.parent_node if isinstance(error.parent_node, DictConfig) else field_names(schema)
-        return f"{key} is no setting; {nearest(str(error.key), map(str, beside))}"
+        siblings = error.parent_node if isinstance(error.parent_node, DictConfig) else field_names(schema)
+        return f"{key} is no setting; {nearest(str(error.key), map(str, siblings))}"
     if isinstance(error, ValidationError):
         return f"{key} has a wrong value: {first_line[0].lower()}{first_line[1:]}; correct its type"
     return f"{key or 'the configuration'} does not resolve: {first_line}; correct it"

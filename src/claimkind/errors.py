@@ -1,21 +1,22 @@
-"""What our own code raises."""
+"""The exceptions that our own code raises."""
 
 
 class ClaimkindError(Exception):
-    """Bad input, told in one sentence: what was found, what was expected, what to do.
+    """Bad input, as one sentence: what was found, what was expected, what to do.
 
-    Scripts print the sentence and exit with `exit_code`; anything else that is raised is a fault of ours and keeps its
-    traceback.
+    Scripts print the sentence and exit with `exit_code`; any other exception is a bug and keeps its traceback.
     """
 
     exit_code = 2
+    result: object = None
+    """What was finished before the error, for the script to print; None if nothing was."""
 
 
 class TooManyRejectedError(ClaimkindError):
-    """More rows cannot be scored than a user allows."""
+    """More rows cannot be scored than the user allows."""
 
     exit_code = 1
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
-    """Training was ended on purpose, because its trial does not look promising."""
+class TrainingPruned(Exception):  # noqa: N818 - not an error
+    """A search stopped a training early, because its trial does not look promising."""

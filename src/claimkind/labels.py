@@ -1,4 +1,4 @@
-"""The three labels, their only order, and the step from labels to evidence."""
+"""The three labels, in the one order that is used everywhere, and their one-hot encoding."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,10 @@ from claimkind.errors import ClaimkindError
 
 LABELS = ("factual", "speculative", "opinion")
 UNDECIDED = "undecided"
-"""What a model that may abstain says of a sentence of which it is not sure enough."""
+"""The label of a sentence whose confidence is below a model's `abstain_below`."""
 PROBABILITY_COLUMNS = tuple(f"p_{label}" for label in LABELS)
+LABEL_COLOURS = {"factual": "#0072b2", "speculative": "#d55e00", "opinion": "#009e73"}
+"""Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
 
 
 def label_indices(labels: Sequence[str]) -> np.ndarray:
@@ -32,10 +34,10 @@ def label_indices(labels: Sequence[str]) -> np.ndarray:
 
 
 def one_hot(labels: Sequence[str]) -> np.ndarray:
-    """Evidence of rows whose label is known: (n, 3) float64 with a single 1 in each row."""
+    """One-hot encoding of n labels: (n, 3) float64 in the order of `LABELS`."""
     return np.eye(len(LABELS))[label_indices(labels)]
 
 
-def certain_rows(evidence: np.ndarray) -> np.ndarray:
-    """Which rows of (n, 3) evidence leave one class only, as an (n,) mask."""
+def has_hard_label(evidence: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the rows of (n, 3) evidence that allow one class only, as the one-hot rows of labelled sentences do."""
     return (np.asarray(evidence) > 0).sum(axis=1) == 1

@@ -1,14 +1,29 @@
-"""Manifests: what a folder holds, with digests; written last, so that a half-written folder is never read as whole."""
+"""Atomic writes, digests, and manifests: what a folder holds, with the digest of each file.
 
+A manifest is written last, so that a half-written folder is never read as a whole one.
+"""
+
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from claimkind.errors import ClaimkindError
 
 MANIFEST = "manifest.json"
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a draft to write to; it replaces `path` when the block ends without an exception, and else is deleted."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def sha256_file(path: Path) -> str:
@@ -29,9 +44,8 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    draft = folder / f".{MANIFEST}.part"
-    draft.write_text(json.dumps({**content, "files": files}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(folder / MANIFEST)
+    with atomic_write(folder / MANIFEST) as draft:
+        draft.write_text(json.dumps({**content, "files": files}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path, what: str, remedy: str) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def finished_trials(storage, at_least):
 
 @pytest.mark.slow
 def test_a_grid_in_several_processes_runs_on_a_fresh_store(in_workspace, tmp_path):
-    arguments = ["dataset.name=tiny", "model=tfidf", f"data_dir={in_workspace / 'data'}", "seed=0,1,2"]
+    arguments = ["dataset.name=tiny", "model=tfidf", f"paths.data_dir={in_workspace / 'data'}", "seed=0,1,2"]
     done = run_script("train", "-m", "hydra/launcher=joblib", *arguments, cwd=tmp_path, check=True)
     database = f"sqlite:///{tmp_path}/mlflow.db"
     runs = mlflow.MlflowClient(database).search_runs(["1"])

@@ -132,7 +132,7 @@ def test_what_looks_like_a_number_is_text_after_a_cut_too(ending, model, tmp_pat
     monkeypatch.setattr(engine, "_REPORTED", 3)
     summary = score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
     assert (summary.rows, summary.resumed) == (100, 50)
-    assert "50 of them were there from an earlier run" in summary.text(Path("out"), Path("rejected"))
+    assert "50 of them were there from an earlier run" in summary.describe(Path("out"), Path("rejected"))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def demo(seeds, tiny_encoder, tmp_path_factory):
         return run_script(name, *arguments, cwd=folder, check=True).stdout
 
     out = {
-        "build": script("build_dataset", f"seeds_dir={seeds}", "dataset.near_duplicate_threshold=1"),
+        "build": script("build_dataset", f"paths.seeds_dir={seeds}", "dataset.near_duplicate_threshold=1"),
         "tfidf": script("train", "model=tfidf"),
         "minilm": script("train", "model=minilm", *encoder),
         "compare": script("compare", "promote=true"),
@@ -86,12 +86,12 @@ def test_the_article_is_scored_and_shown(demo):
 
 def test_the_champion_is_evaluated_by_class_source_slice_and_behaviour(demo, seeds):
     folder, _ = demo
-    arguments = [f"seeds_dir={seeds}"]
+    arguments = [f"paths.seeds_dir={seeds}"]
     shown = run_script("evaluate", *arguments, cwd=folder, check=True).stdout
     for table in ("whole", "classes", "sources", "genres", "slices", "behaviour"):
         assert f"\n{table}\n" in shown
-    compared = run_script("compare", "runs=[evaluation-embedded-test]", cwd=folder, check=True).stdout
-    assert "evaluation-embedded-test" in compared.splitlines()[2], "an evaluation cannot be compared"
+    compared = run_script("compare", "runs=[evaluation-bundled-test]", cwd=folder, check=True).stdout
+    assert "evaluation-bundled-test" in compared.splitlines()[2], "an evaluation cannot be compared"
     done = run_script("evaluate", "split=train", cwd=folder)
     assert "split=train holds no evaluated sentences, expected validation or test" in done.stderr
 

@@ -25,7 +25,7 @@ def test_the_example_of_data_of_ones_own_works_as_written(seeds, tmp_path):
     source.write_text(block("yaml", "own_labels").replace("my_data", str(tmp_path)), encoding="utf-8")
     command = re.search(r"scripts/build_dataset\.py (dataset\.name=mine .*)", README)
     assert command, "the README does not say how to build a dataset with data of one's own"
-    arguments = [f"--config-dir={source.parents[1]}", f"seeds_dir={seeds}", "dataset.near_duplicate_threshold=1"]
+    arguments = [f"--config-dir={source.parents[1]}", f"paths.seeds_dir={seeds}", "dataset.near_duplicate_threshold=1"]
     run_script("build_dataset", *arguments, *command[1].split(), cwd=tmp_path, check=True)
     manifest = json.loads((tmp_path / "data" / "mine" / "manifest.json").read_text())
     assert sum(manifest["rows"].values()) == 12 * 15 + 2 * 12 + 9

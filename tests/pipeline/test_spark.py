@@ -13,8 +13,8 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.hashing import HashingClassifier
+from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring import engine, spark
-from claimkind.scoring.labelling import OUTPUT_COLUMNS
 from tests.conftest import PLACES, TEMPLATES, run_script
 
 SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from claimkind import tracking
-from claimkind.config import TrainConfig
+from claimkind.config import PathsConfig, TrainConfig
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.metrics import macro_f1
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices
-from claimkind.training import run
+from claimkind.metrics.scores import macro_f1
+from claimkind.training.pipeline import run
 from tests.conftest import dataset_config
 
 FAMILIES = {
@@ -32,7 +32,11 @@ def trained(request, workspace, seeds, tiny_encoder):
         settings["encoder"] = str(tiny_encoder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(workspace)
-        result = run(TrainConfig(dataset=dataset_config(seeds), model=settings, data_dir=str(workspace / "data")))
+        result = run(
+            TrainConfig(
+                dataset=dataset_config(seeds), model=settings, paths=PathsConfig(data_dir=str(workspace / "data"))
+            )
+        )
         yield result, mlflow.get_run(result.run_id)
 
 
@@ -100,7 +104,7 @@ def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
     result, _ = trained
     config = TrainConfig(
         dataset=dataset_config(seeds), model={"_target_": "claimkind.models.hashing.HashingClassifier"},
-        data_dir="data", max_labels=3, distil_from=result.model_uri, evidence_weight=1.0,
+        paths=PathsConfig(data_dir="data"), max_labels=3, distil_from=result.model_uri, evidence_weight=1.0,
         distil_texts=[str(seeds / "documents")],
     )  # fmt: skip
     taught = run(config)
@@ -113,7 +117,10 @@ def test_a_training_begun_from_an_alias_says_which_model_that_was(in_workspace, 
     tracking.register(result.run_id, "begun", "newest")
     settings = {**FAMILIES["transformer"], "encoder": str(tiny_encoder), "epochs": 1}
     config = TrainConfig(
-        dataset=dataset_config(seeds), model=settings, data_dir="data", init_from="models:/begun@newest"
+        dataset=dataset_config(seeds),
+        model=settings,
+        paths=PathsConfig(data_dir="data"),
+        init_from="models:/begun@newest",
     )
     if logged.data.params["model._target_"].endswith("TfidfClassifier"):
         with pytest.raises(ClaimkindError, match=f"init_from={result.model_uri} is a model without an encoder"):
@@ -134,6 +141,8 @@ def test_a_training_begun_from_an_alias_says_which_model_that_was(in_workspace, 
 )
 def test_what_cannot_be_distilled_is_one_sentence(changes, sentence, in_workspace, seeds, trained):
     settings = {"distil_from": trained[0].model_uri, **changes}
-    config = TrainConfig(dataset=dataset_config(seeds), model=FAMILIES["tfidf"], data_dir="data", **settings)
+    config = TrainConfig(
+        dataset=dataset_config(seeds), model=FAMILIES["tfidf"], paths=PathsConfig(data_dir="data"), **settings
+    )
     with pytest.raises(ClaimkindError, match=sentence):
         run(config)

@@ -1,3 +1,4 @@
+import importlib
 import inspect
 from pathlib import Path
 
@@ -6,6 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
+from claimkind.command import COMMANDS, command
 from claimkind.config import SCHEMAS, build, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
 from claimkind.models.transformer import TransformerClassifier
@@ -20,10 +22,16 @@ SCRIPT_OF_GROUP = {
     "dataset": "build_dataset",
     "runtime": "train",
     "benchmark": "benchmark",
+    "probe": "evaluate",
     "search": "tune",
 }
 DEMANDED = {"score": ["input=x", "output=y"], "score_spark": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
-PACKAGES = {"model": "claimkind.models", "source": "claimkind.dataset", "benchmark": "claimkind.evaluation"}
+PACKAGES = {
+    "model": "claimkind.models",
+    "source": "claimkind.dataset",
+    "benchmark": "claimkind.benchmarks",
+    "probe": "claimkind.evaluation",
+}
 
 
 def composed(name: str, *overrides: str):
@@ -44,7 +52,7 @@ def test_every_yaml_file_composes_and_builds(file):
     config = to_schema(composed(script, *overrides), SCHEMAS[script])
     for key, source in getattr(getattr(config, "dataset", None), "sources", {}).items():
         build(source, key, PACKAGES["source"])
-    for part in ("model", "benchmark"):
+    for part in ("model", "benchmark", "probe"):
         if getattr(config, part, None):
             build(getattr(config, part), part, PACKAGES[part])
 
@@ -67,7 +75,7 @@ def test_settings_by_names_of_the_users_own_are_taken(script, override, key, val
         (["model=3"], "a group of configurations is given a number, expected the name of one of its files"),
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
         (["experiment=studnt"], "experiment=studnt does not exist; did you mean student?"),
-        (["dataset=embeded"], "dataset=embeded does not exist; did you mean embedded?"),
+        (["dataset=bundeld"], "dataset=bundeld does not exist; did you mean bundled?"),
         (["sead=1"], "sead is no setting; did you mean seed?"),
         (["+sead=1"], "sead is no setting; did you mean seed?"),
         (["+dataset.nam=x"], "dataset.nam is no setting; did you mean name?"),
@@ -81,34 +89,30 @@ def test_settings_by_names_of_the_users_own_are_taken(script, override, key, val
     ],
 )
 def test_a_wrong_argument_is_one_sentence_that_names_the_key(arguments, sentence, capsys, monkeypatch, tmp_path):
-    from claimkind.command import command
-    from claimkind.training import run
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py", *arguments])
     with pytest.raises(SystemExit) as left:
-        command("train", run, CONFIGS)()
+        command("train", CONFIGS)()
     error = capsys.readouterr().err.strip()
     assert left.value.code == 2
     assert error.startswith(f"error: {sentence}")
     assert "\n" not in error
 
 
-def test_a_benchmark_that_does_not_exist_is_not_passed_over():
+def test_a_probe_that_does_not_exist_is_not_passed_over():
     with pytest.raises(MissingConfigException, match="subjj"):
-        composed("evaluate", "benchmark=subjj")
+        composed("evaluate", "probe=subjj")
 
 
 def test_what_may_not_be_read_is_a_sentence(capsys, monkeypatch, tmp_path):
-    from claimkind.command import command
-
     def run(config):
         raise PermissionError(13, "Permission denied", "secret.csv")
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("claimkind.training.pipeline.run", run)
     monkeypatch.setattr("sys.argv", ["train.py"])
     with pytest.raises(SystemExit):
-        command("train", run, CONFIGS)()
+        command("train", CONFIGS)()
     assert capsys.readouterr().err.startswith("error: secret.csv may not be read or written, expected permission")
 
 
@@ -130,6 +134,14 @@ def test_a_multirun_goes_on_after_a_job_that_fails(in_workspace):
     assert "error in job 0: model.C has a wrong value" in done.stderr
     assert "run tfidf-tiny-seed0" in done.stdout
     assert done.returncode == 2
+
+
+def test_every_script_has_a_function_a_schema_and_a_primary_configuration():
+    names = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert names == set(COMMANDS) == set(SCHEMAS) == {path.stem for path in CONFIGS.glob("*.yaml")}
+    for target in COMMANDS.values():
+        module, _, function = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_the_schema_is_checked_again_behind_hydra():

@@ -23,15 +23,7 @@ from claimkind.dataset.near_duplicates import (
     near_duplicate_links,
     normalise,
 )
-from claimkind.dataset.rows import (
-    COMMERCIAL_LICENCES,
-    SPLITS,
-    Source,
-    check_unique,
-    complete,
-    read_rows,
-    write_rows,
-)
+from claimkind.dataset.rows import COMMERCIAL_LICENCES, SPLITS, Source, check_unique, complete, read_rows, write_rows
 from claimkind.dataset.split import split_by_group
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
@@ -70,7 +62,7 @@ def run(config: BuildDatasetConfig) -> Path:
     Raises:
         ClaimkindError: a source is not as it should be; an older dataset is then still in place.
     """
-    folder = Path(config.data_dir) / config.dataset.name
+    folder = Path(config.paths.data_dir) / config.dataset.name
     gathered = gather(config.dataset)
     splits, evidence = divide(gathered, config.dataset)
     draft = folder.with_name(f".{folder.name}.part")
@@ -97,7 +89,7 @@ def gather(config: DatasetConfig) -> Gathered:
     rows = _usable(read, config.licence)
     _pin(rows, config.always_test)
     keys = pd.Series([normalise(text) for text in rows["text"]])
-    refuse_benchmarks(keys, rows["source"], config.refused)
+    refuse_benchmarks(keys, rows["source"], config.contamination_hashes)
     kept = first_of_equals(keys, rows["label"])
     near = near_duplicate_links(keys.tolist(), config.near_duplicate_threshold)
     notes = {
@@ -152,7 +144,7 @@ def _read_corrections(path: Path) -> list[dict[str, str]]:
 
 def _build_sources(settings: Mapping[str, Any]) -> dict[str, Source]:
     if not settings:
-        raise ClaimkindError("dataset.sources is empty, expected one at least: choose dataset=embedded, for instance")
+        raise ClaimkindError("dataset.sources is empty, expected one at least: choose dataset=bundled, for instance")
     return {name: build(source, f"dataset.sources.{name}", "claimkind.dataset") for name, source in settings.items()}
 
 
@@ -174,21 +166,25 @@ def _pin(rows: pd.DataFrame, always_test: list[str]) -> None:
     rows["pinned"] |= rows["document"].isin(always_test)
 
 
-def refuse_benchmarks(keys: pd.Series, origins: pd.Series, refused: Sequence[str]) -> None:
+def refuse_benchmarks(keys: pd.Series, origins: pd.Series, contamination_hashes: Sequence[str]) -> None:
     """Refuse sentences of benchmarks: a model that has seen them cannot be measured on them.
 
     Args:
         keys: normalised text of each sentence.
         origins: where each is from.
-        refused: files of digests of sentences.
+        contamination_hashes: files of digests of sentences.
 
     Raises:
         ClaimkindError: a sentence is of a benchmark, or a file is not there.
     """
-    digests = pd.Series([hashlib.sha256(key.encode()).hexdigest()[:16] for key in keys]) if refused else keys
-    for path in map(Path, refused):
+    digests = (
+        pd.Series([hashlib.sha256(key.encode()).hexdigest()[:16] for key in keys]) if contamination_hashes else keys
+    )
+    for path in map(Path, contamination_hashes):
         if not path.is_file():
-            raise ClaimkindError(f"dataset.refused names {path}, which does not exist: correct or remove it")
+            raise ClaimkindError(
+                f"dataset.contamination_hashes names {path}, which does not exist: correct or remove it"
+            )
         found = digests.isin(path.read_text(encoding="utf-8").split()).to_numpy()
         if found.any():
             raise ClaimkindError(
@@ -220,7 +216,11 @@ def _describe(
     folder: Path,
 ) -> dict[str, Any]:
     """What the manifest says of a dataset; no dates and no paths, so that the same input gives the same bytes."""
-    settings = {key: value for key, value in asdict(config).items() if key not in ("sources", "refused", "corrections")}
+    settings = {
+        key: value
+        for key, value in asdict(config).items()
+        if key not in ("sources", "contamination_hashes", "corrections")
+    }
     return {
         "name": config.name,
         "claimkind": __version__,

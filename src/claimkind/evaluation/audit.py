@@ -32,7 +32,7 @@ def run(config: AuditLabelsConfig) -> pd.DataFrame:
     output = Path(config.output)
     _check(output, config.folds)
     check_seed(config.seed)
-    dataset = load_configured(config.dataset, config.data_dir)
+    dataset = load_configured(config.dataset, config.paths.data_dir)
     rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
     rows = rows[rows["label"].notna()].reset_index(drop=True)
     rows["label"] = rows["label"].map(dict(enumerate(LABELS)))

@@ -11,9 +11,10 @@ from claimkind import tracking
 from claimkind.config import CompareConfig
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import plots
-from claimkind.evaluation.metrics import Estimate, check_samples, confusion_matrix, scores_of
-from claimkind.evaluation.significance import Difference, Sentences, compare_all, spread
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices
+from claimkind.metrics.bootstrap import Estimate, check_samples
+from claimkind.metrics.scores import confusion_matrix, scores_of
+from claimkind.metrics.significance import Difference, Sentences, bootstrap_scores, compare_all
 
 _SEED_PARAMS = {"params.seed", "params.model.seed"}
 _SETTINGS_SHOWN = 3
@@ -53,7 +54,7 @@ def run(config: CompareConfig) -> Comparison:
     runs = _select(config)
     configurations = _configurations(runs)
     sentences, predicted = _predictions(configurations, "test")
-    estimates = spread(predicted, sentences, samples=config.bootstrap_samples)
+    estimates = bootstrap_scores(predicted, sentences, samples=config.bootstrap_samples)
     differences = compare_all(predicted, sentences, samples=config.bootstrap_samples)
     table = _table(configurations, sentences, predicted, estimates)
     title = (

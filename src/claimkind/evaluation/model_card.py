@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from claimkind.evaluation.metrics import Estimate
 from claimkind.labels import LABELS
+from claimkind.metrics.bootstrap import Estimate
 
 _INTENDED = """\
 Tells of each English sentence, read alone, whether it presents something as settled fact (*factual*), as possible,

@@ -7,17 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from claimkind.evaluation.metrics import (
-    Estimate,
-    confusion_matrix,
-    expected_calibration_error,
-    reliability,
-    risk_coverage,
-)
-from claimkind.labels import LABELS
+from claimkind.labels import LABEL_COLOURS, LABELS
+from claimkind.metrics.bootstrap import Estimate
+from claimkind.metrics.calibration import expected_calibration_error, reliability, risk_coverage
+from claimkind.metrics.scores import confusion_matrix
 
-# Colours that stay apart for colour-blind readers (Okabe and Ito 2008); line styles tell the same.
-COLOURS = {"factual": "#0072b2", "speculative": "#d55e00", "opinion": "#009e73"}
+# Line styles tell the classes apart too, for readers who do not see colours.
 _STYLES = {"factual": "-", "speculative": "--", "opinion": ":"}
 
 
@@ -43,7 +38,7 @@ def plot_estimates(estimates: Mapping[str, Estimate], title: str) -> Figure:
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(estimates)), layout="constrained")
     axes = figure.subplots()
     for row, estimate in enumerate(estimates.values()):
-        axes.plot([estimate.low, estimate.high], [row, row], color=COLOURS["factual"], linewidth=3)
+        axes.plot([estimate.low, estimate.high], [row, row], color=LABEL_COLOURS["factual"], linewidth=3)
         axes.plot(estimate.value, row, marker="o", color="black")
     axes.set_yticks(range(len(estimates)), list(estimates))
     axes.set_ylim(len(estimates) - 0.5, -0.5)
@@ -58,7 +53,7 @@ def plot_reliability(truth: np.ndarray, probabilities: np.ndarray, title: str) -
     figure = Figure(figsize=(5, 4.6), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
-    axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], marker="o", color=COLOURS["factual"])
+    axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], marker="o", color=LABEL_COLOURS["factual"])
     for b in bins:
         axes.annotate(
             f"n={b.size}", (b.confidence, b.accuracy), textcoords="offset points", xytext=(6, -10), fontsize=8
@@ -81,7 +76,11 @@ def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, title: s
         precision, recall, _ = precision_recall_curve(positive, probabilities[:, index])
         average = average_precision_score(positive, probabilities[:, index])
         axes.plot(
-            recall, precision, _STYLES[label], color=COLOURS[label], label=f"{label}, average precision {average:.3f}"
+            recall,
+            precision,
+            _STYLES[label],
+            color=LABEL_COLOURS[label],
+            label=f"{label}, average precision {average:.3f}",
         )
     axes.legend(loc="lower left", fontsize=9)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision", title=title)
@@ -93,7 +92,7 @@ def plot_risk_coverage(truth: np.ndarray, probabilities: np.ndarray, title: str)
     coverage, risk = risk_coverage(truth, probabilities)
     figure = Figure(figsize=(5, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot(coverage, risk, color=COLOURS["factual"])
+    axes.plot(coverage, risk, color=LABEL_COLOURS["factual"])
     axes.axhline(0.05, color="grey", linewidth=1, linestyle=":")
     axes.set(xlabel="share of sentences that get a label", ylabel="share of these that is wrong", title=title)
     axes.set(xlim=(0, 1), ylim=(0, None))
@@ -106,8 +105,8 @@ def plot_search(numbers: Sequence[int], scores: Sequence[float]) -> Figure:
     trials, values = np.asarray(numbers)[order], np.asarray(scores, dtype=float)[order]
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot(trials, values, "o", color=COLOURS["factual"], label="trial")
-    axes.plot(trials, np.fmax.accumulate(values), color=COLOURS["opinion"], label="best so far")
+    axes.plot(trials, values, "o", color=LABEL_COLOURS["factual"], label="trial")
+    axes.plot(trials, np.fmax.accumulate(values), color=LABEL_COLOURS["opinion"], label="best so far")
     axes.set(xlabel="trial", ylabel="macro F1 on validation")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower right")
@@ -119,7 +118,7 @@ def plot_strongest(ngrams: Mapping[str, Sequence[tuple[str, float]]]) -> Figure:
     figure = Figure(figsize=(4 * len(ngrams), 6), layout="constrained")
     for axes, (label, found) in zip(np.atleast_1d(figure.subplots(1, len(ngrams))), ngrams.items(), strict=True):
         names = [f"“{name}”" for name, _ in found]
-        axes.barh(range(len(found)), [weight for _, weight in found], color=COLOURS[label])
+        axes.barh(range(len(found)), [weight for _, weight in found], color=LABEL_COLOURS[label])
         axes.set_yticks(range(len(found)), names, parse_math=False)
         axes.invert_yaxis()
         axes.set(title=label, xlabel="weight (logits)")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from claimkind.evaluation.metrics import estimate
+from claimkind.metrics.bootstrap import estimate
 
 # May with a capital is a month.
 _PATTERNS = {

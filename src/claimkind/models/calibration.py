@@ -8,8 +8,8 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.metrics import log_loss
 from claimkind.labels import LABELS
+from claimkind.metrics.calibration import log_loss
 from claimkind.models.base import Predictor
 
 _LEAST = 1e-12
@@ -32,8 +32,8 @@ class CalibratedClassifier:
             abstain_below: a sentence whose highest probability is below this gets no label.
         """
         self.classifier, self.temperature, self.abstain_below = classifier, temperature, abstain_below
-        self.on_one_core: bool = getattr(classifier, "on_one_core", False)
-        self.arithmetic: str = getattr(classifier, "arithmetic", "")
+        self.single_threaded: bool = getattr(classifier, "single_threaded", False)
+        self.compute_dtype: str = getattr(classifier, "compute_dtype", "")
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Calibrated probabilities; see `Predictor.predict_proba`."""

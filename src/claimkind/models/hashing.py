@@ -49,7 +49,7 @@ class HashingClassifier:
     Punctuation marks count as words; case counts for nothing in ASCII, and is kept elsewhere.
     """
 
-    on_one_core = True
+    single_threaded = True
     """Prediction keeps one core busy, so that scoring runs a process on each."""
 
     evidence_weight = 1.0

@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS, certain_rows
+from claimkind.labels import LABELS, has_hard_label
 from claimkind.models.base import OnMetrics
 
 LEAST_C = 1e-8
@@ -38,7 +38,7 @@ def fit_regression(
     Raises:
         ClaimkindError: all rows are certainly of one class.
     """
-    certain = certain_rows(evidence)
+    certain = has_hard_label(evidence)
     classes = len(set(evidence[certain].argmax(axis=1)))
     if certain.all() and classes < 2:
         raise ClaimkindError("the labelled training sentences are all of one class, expected two at least")

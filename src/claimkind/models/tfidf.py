@@ -41,7 +41,7 @@ _LONGEST_REMEMBERED = 50  # what is longer is an address or a slip, and does not
 class TfidfClassifier:
     """Logistic regression on TF-IDF features, for a strong and fast baseline."""
 
-    on_one_core = True
+    single_threaded = True
     """Prediction is plain Python and keeps one core busy, so that scoring runs a process on each."""
 
     evidence_weight = 1.0

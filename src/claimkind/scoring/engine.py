@@ -17,13 +17,9 @@ from tqdm import tqdm
 
 from claimkind import __version__, models
 from claimkind.config import ScoreConfig
-from claimkind.dataset.sentences import split_sentences
 from claimkind.errors import ClaimkindError, TooManyRejectedError
-from claimkind.manifest import MANIFEST, sha256_file
-from claimkind.models.base import Predictor
-from claimkind.scoring.journal import Journal, digest_of
-from claimkind.scoring.labelling import OUTPUT_COLUMNS, beside, hold, label_held, label_with_windows, start_worker
-from claimkind.scoring.readers import (
+from claimkind.io.columns import rename_reserved_columns
+from claimkind.io.readers import (
     TEXT_ENDINGS,
     Chunk,
     Columns,
@@ -35,9 +31,15 @@ from claimkind.scoring.readers import (
     read_documents,
     read_rows,
 )
+from claimkind.io.writers import check_output, check_report
+from claimkind.manifest import MANIFEST, sha256_file
+from claimkind.models.base import Predictor
+from claimkind.models.prediction import OUTPUT_COLUMNS, label_with_windows
+from claimkind.scoring.journal import Journal, digest_of
 from claimkind.scoring.report import write_report
 from claimkind.scoring.summary import Summary
-from claimkind.scoring.writers import check_output, check_report
+from claimkind.scoring.workers import predict_in_worker, set_worker_model, start_worker
+from claimkind.text.sentences import split_sentences
 
 _UNITS = ("auto", "document", "sentence")
 _WORTH_A_POOL = 10.0  # seconds of work at hand from which on starting processes pays
@@ -67,7 +69,7 @@ def run(config: ScoreConfig) -> Summary:
     Raises:
         ClaimkindError: the input, the output or the model is not as it should be, or too many rows cannot be scored.
     """
-    from claimkind import tracking  # imports MLflow, which a server or worker that only labels does not need
+    from claimkind import tracking
 
     _check(config)
     journal = Journal(Path(config.output))
@@ -78,7 +80,7 @@ def run(config: ScoreConfig) -> Summary:
     summary = Summary(tracking.fetch_reference(config.model_uri))
     kept: list[pd.DataFrame] = []
     stamps = _stamps(files)
-    work = _work(config, files, folder, getattr(classifier, "arithmetic", ""))
+    work = _work(config, files, folder, getattr(classifier, "compute_dtype", ""))
     with journal.opened(work), _progress(files, config) as progress:
         parts, done, size = 0, journal.done, _size_of_texts(files, config)
         for rows, rejected in _scored(_chunks(files, config), _Labeller(classifier, folder, config.processes), journal):
@@ -109,7 +111,7 @@ def run(config: ScoreConfig) -> Summary:
             title=_title(Path(config.input).stem, summary.rows),
             explained_by=classifier if config.explain else None,
         )
-    print(summary.text(journal.output, journal.rejected_path))  # noqa: T201
+    print(summary.describe(journal.output, journal.rejected_path))  # noqa: T201
     return summary
 
 
@@ -142,13 +144,13 @@ def _title(name: str, rows: int) -> str:
     return name if rows <= _REPORTED else f"{name}: the first {_REPORTED:,} of {rows:,} sentences"
 
 
-def _work(config: ScoreConfig, files: Sequence[Path], folder: Path, arithmetic: str) -> dict[str, str | int]:
+def _work(config: ScoreConfig, files: Sequence[Path], folder: Path, compute_dtype: str) -> dict[str, str | int]:
     """What the output is made from, and how: parts made otherwise must not be mixed in."""
     return {
         "input": digest_of(files, _root(config)),
         "model": sha256_file(folder / MANIFEST)[:16],
         "version": __version__,
-        "arithmetic": arithmetic,
+        "compute_dtype": compute_dtype,
         "unit": config.unit,
         "text_column": config.text_column,
         "id_column": config.id_column,
@@ -222,7 +224,7 @@ def read_units(files: Sequence[Path], config: ScoreConfig) -> Iterator[Chunk]:
             if split:
                 rows = split_documents(rows)
             elif any_split:
-                rows = rows.rename(columns=beside(rows.columns, _SPLIT_COLUMNS))
+                rows = rows.rename(columns=rename_reserved_columns(rows.columns, _SPLIT_COLUMNS))
             yield Chunk(rows, chunk.rejected)
 
 
@@ -284,7 +286,7 @@ def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
     # As objects: beside rows of tables, which have none, numbers would become fractions.
     sentences = pd.DataFrame(rows, columns=[*_SPLIT_COLUMNS, "text"], dtype=object)
     others = documents.drop(columns=["id", "text"])
-    others = others.rename(columns=beside(others.columns, _SPLIT_COLUMNS)).iloc[origins]
+    others = others.rename(columns=rename_reserved_columns(others.columns, _SPLIT_COLUMNS)).iloc[origins]
     return pd.concat([sentences, others.reset_index(drop=True)], axis=1)
 
 
@@ -319,7 +321,7 @@ def _labelled(chunks: Iterator[Chunk], labeller: _Labeller) -> Iterator[tuple[Ch
         waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
         for chunk in itertools.chain(read, chunks):
             with _uninterrupted():
-                waiting.append((chunk, pool.submit(label_held, chunk.rows["text"].tolist())))
+                waiting.append((chunk, pool.submit(predict_in_worker, chunk.rows["text"].tolist())))
             if len(waiting) > ahead:
                 done, future = waiting.popleft()
                 yield done, future.result()
@@ -361,12 +363,12 @@ def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]
     """
     processes = labeller.processes or (_cores() if worth else 1)
     pool: Executor
-    if getattr(labeller.classifier, "on_one_core", False) and processes > 1:
+    if getattr(labeller.classifier, "single_threaded", False) and processes > 1:
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(processes, spawn, initializer=start_worker, initargs=(str(labeller.folder),))
         ahead = processes + 1
     else:
-        hold(labeller.classifier)
+        set_worker_model(labeller.classifier)
         pool, ahead = ThreadPoolExecutor(1), 1
     try:
         yield pool, ahead
@@ -381,5 +383,5 @@ def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]
 
 def _beside(rows: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
     """Rows with their labels; a column of the input with a name that we write ourselves becomes `input_<name>`."""
-    renamed = rows.rename(columns=beside(rows.columns, _ADDED_COLUMNS)).reset_index(drop=True)
+    renamed = rows.rename(columns=rename_reserved_columns(rows.columns, _ADDED_COLUMNS)).reset_index(drop=True)
     return pd.concat([renamed, labelled], axis=1)

@@ -13,8 +13,9 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from claimkind.errors import ClaimkindError
-from claimkind.scoring.readers import Rejected
-from claimkind.scoring.writers import join_parts, make_folder, read_part, whole_or_not_at_all, write_part
+from claimkind.io.readers import Rejected
+from claimkind.io.writers import join_parts, make_folder, read_part, write_part
+from claimkind.manifest import atomic_write
 
 _JOURNAL = "journal.json"
 
@@ -71,7 +72,7 @@ class Journal:
         if not self.done:  # nothing is lost by beginning anew
             for notes in self.folder.glob("rejected-*.jsonl"):
                 notes.unlink()
-            with whole_or_not_at_all(path) as draft:
+            with atomic_write(path) as draft:
                 draft.write_text(json.dumps(work, indent=2) + "\n", encoding="utf-8")
             return
         try:
@@ -105,7 +106,7 @@ class Journal:
     def write(self, number: int, rows: pd.DataFrame, rejected: Sequence[Rejected]) -> None:
         """Keep a part."""
         if rejected:
-            with whole_or_not_at_all(self._notes(number)) as draft:
+            with atomic_write(self._notes(number)) as draft:
                 draft.write_text("".join(json.dumps(r._asdict()) + "\n" for r in rejected), encoding="utf-8")
         write_part(rows, self._part(number))
 

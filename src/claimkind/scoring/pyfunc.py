@@ -15,7 +15,7 @@ class SentenceModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the classifier from the artifacts, after checking their digests."""
-        from claimkind import models  # shipped along with the model, importable only once it is loaded
+        from claimkind import models
 
         self.classifier = models.load(context.artifacts["model"])
 
@@ -23,7 +23,7 @@ class SentenceModel(PythonModel):
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Label the column `text`; see `claimkind.scoring.labelling.label_texts`. Without a text there is no label."""
-        from claimkind.scoring.labelling import label_texts
+        from claimkind.models.prediction import label_texts
 
         texts = model_input["text"].reset_index(drop=True)
         given = texts[texts.notna()].astype(str)

@@ -8,11 +8,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from tqdm import tqdm
 
-from claimkind.evaluation.attribution import Word, attribute_words
-from claimkind.evaluation.plots import COLOURS
-from claimkind.labels import LABELS, PROBABILITY_COLUMNS, UNDECIDED
+from claimkind.labels import LABEL_COLOURS, LABELS, PROBABILITY_COLUMNS, UNDECIDED
+from claimkind.manifest import atomic_write
+from claimkind.models.attribution import Word, attribute_words
 from claimkind.models.base import Predictor
-from claimkind.scoring.writers import whole_or_not_at_all
 
 _MEANINGS = {
     "factual": "presented as settled and checkable",
@@ -21,7 +20,7 @@ _MEANINGS = {
     UNDECIDED: "the model is not sure enough to say",
 }
 _SHOWN_FROM = 0.05
-_COLOURS = {**COLOURS, UNDECIDED: "#555555"}
+_COLOURS = {**LABEL_COLOURS, UNDECIDED: "#555555"}
 
 
 def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Predictor | None = None) -> None:
@@ -46,7 +45,7 @@ def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Pre
         explained=explained_by is not None,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_or_not_at_all(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_text(page, encoding="utf-8")
 
 

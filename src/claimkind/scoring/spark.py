@@ -17,7 +17,8 @@ from mlflow.utils.process import ShellCommandException
 from claimkind import tracking
 from claimkind.config import ScoreSparkConfig
 from claimkind.errors import ClaimkindError
-from claimkind.scoring.labelling import OUTPUT_COLUMNS, beside
+from claimkind.io.columns import rename_reserved_columns
+from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.summary import counts_in_words
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
     text = functions.coalesce(functions.col(f"`{text_column}`").cast("string"), functions.lit(""))
     # Spark gives a Python UDF all rows, so those without text are labelled too, and lose the label again.
     said = functions.when(text.rlike(_SEEN), label(functions.struct(text.alias("text"))))
-    names = beside(rows.columns, OUTPUT_COLUMNS)
+    names = rename_reserved_columns(rows.columns, OUTPUT_COLUMNS)
     kept = [functions.col(f"`{name}`").alias(renamed) for name, renamed in names.items()]
     answer = _unused("said", list(names.values()))
     return rows.select(*kept, said.alias(answer)).select(

@@ -73,7 +73,7 @@ class Summary:
         """How many rows were scored."""
         return self.labels.total()
 
-    def text(self, output: Path, rejected_path: Path) -> str:
+    def describe(self, output: Path, rejected_path: Path) -> str:
         """The summary in words."""
         seconds = time.perf_counter() - self.start
         speed = (self.rows - self.resumed) / max(seconds, 1e-9)

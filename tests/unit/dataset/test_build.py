@@ -3,7 +3,7 @@ import hashlib
 import pandas as pd
 import pytest
 
-from claimkind.config import BuildDatasetConfig, DatasetConfig
+from claimkind.config import BuildDatasetConfig, DatasetConfig, PathsConfig
 from claimkind.dataset.build import load_configured, load_dataset, run
 from claimkind.dataset.rows import FEATURES
 from claimkind.errors import ClaimkindError
@@ -12,7 +12,7 @@ from tests.conftest import dataset_config, source_settings
 
 
 def build_in(folder, seeds, **changes):
-    return run(BuildDatasetConfig(dataset=dataset_config(seeds, **changes), data_dir=str(folder)))
+    return run(BuildDatasetConfig(dataset=dataset_config(seeds, **changes), paths=PathsConfig(data_dir=str(folder))))
 
 
 def digests(folder):
@@ -82,14 +82,14 @@ def test_sentences_of_a_benchmark_are_refused(seeds, tmp_path):
     digest = hashlib.sha256(sentence.lower().encode()).hexdigest()[:16]
     (tmp_path / "famous.txt").write_text(f"{digest}\n")
     with pytest.raises(ClaimkindError, match="1 sentences of the benchmark famous are in the source documents"):
-        build_in(tmp_path, seeds, refused=[str(tmp_path / "famous.txt")])
+        build_in(tmp_path, seeds, contamination_hashes=[str(tmp_path / "famous.txt")])
 
 
 def test_a_repeated_sentence_stands_once_and_parts_no_groups(seeds, tmp_path):
     repeated = pd.DataFrame({"text": ["The train to BRACK left at noon.", "Corm is new."], "label": ["no", "no"]})
     repeated.to_csv(tmp_path / "more.csv", index=False)
     more = {
-        "_target_": "claimkind.dataset.tables.Table",
+        "_target_": "claimkind.dataset.sources.table.Table",
         "files": {"more.csv": hashlib.sha256((tmp_path / "more.csv").read_bytes()).hexdigest()},
         "folder": str(tmp_path),
         "licence": "own",

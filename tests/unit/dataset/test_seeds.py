@@ -3,7 +3,8 @@
 import hashlib
 
 from claimkind.dataset.annotations import read_document_labels
-from claimkind.dataset.documents import SeedDocuments, read_document
+from claimkind.dataset.sources.documents import SeedDocuments
+from claimkind.text.front_matter import read_document
 from tests.conftest import ROOT
 
 SEEDS = ROOT / "seeds"

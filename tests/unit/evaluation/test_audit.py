@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from claimkind.config import AuditLabelsConfig, BuildDatasetConfig
+from claimkind.config import AuditLabelsConfig, BuildDatasetConfig, PathsConfig
 from claimkind.dataset.build import run as build_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.audit import run
@@ -21,13 +21,18 @@ def spoilt(seeds, tmp_path):
         rows[index] |= {"label": wrong[rows[index]["label"]], "votes": [wrong[rows[index]["label"]]] * 2}
     write_labels(tmp_path / "labels.jsonl", rows)
     dataset = dataset_config(seeds, sources={"documents": {**source, "labels": str(tmp_path / "labels.jsonl")}})
-    build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=str(tmp_path)))
+    build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path))))
     return dataset, {f"{rows[i]['document']}:{rows[i]['start']}-{rows[i]['end']}" for i in spoilt}
 
 
 def audit(dataset, folder, **changes):
     model = {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1}
-    settings = {"dataset": dataset, "model": model, "data_dir": str(folder), "output": str(folder / "audit.csv")}
+    settings = {
+        "dataset": dataset,
+        "model": model,
+        "paths": PathsConfig(data_dir=str(folder)),
+        "output": str(folder / "audit.csv"),
+    }
     return run(AuditLabelsConfig(**{**settings, **changes}))
 
 
@@ -45,7 +50,7 @@ def test_what_a_person_corrects_is_used_by_the_build(spoilt, tmp_path):
     ranked["corrected"] = ranked["suggested"].where(ranked["id"].isin(wrong), "")
     ranked.to_csv(tmp_path / "corrected.csv", index=False)
     dataset.corrections = [str(tmp_path / "corrected.csv")]
-    folder = build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=str(tmp_path)))
+    folder = build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path))))
     assert json.loads((folder / "manifest.json").read_text())["labels_corrected_by_hand"] == 4
     assert (audit(dataset, tmp_path)["margin"] <= 0).all()
 
@@ -62,7 +67,7 @@ def test_corrections_that_fit_nothing_are_named(seeds, tmp_path, content, senten
     (tmp_path / "c.csv").write_text(content)
     dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
     with pytest.raises(ClaimkindError, match=sentence):
-        build_dataset(BuildDatasetConfig(dataset=dataset, data_dir=str(tmp_path)))
+        build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path))))
 
 
 def test_an_output_of_another_kind_is_refused(seeds, tmp_path):

@@ -19,9 +19,7 @@ class Experiment:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def log(
-        self, name, *, seed=0, accuracy=0.75, build="b1", dataset="embedded", draw=None, kind=None, **params
-    ) -> str:
+    def log(self, name, *, seed=0, accuracy=0.75, build="b1", dataset="bundled", draw=None, kind=None, **params) -> str:
         """A run of a model that is so often right; `draw` says on which sentences."""
         tags = {"dataset": dataset, "dataset_fingerprint": build, **({"kind": kind} if kind else {})}
         with tracking.start_run(self.name, name, tags) as tracked:
@@ -64,9 +62,9 @@ def predictions(accuracy: float, seed: int) -> pd.DataFrame:
 
 
 def test_configurations_of_one_name_are_told_apart_by_their_settings(experiment):
-    experiment.log("tfidf-embedded-seed0", **{"model.C": 1})
-    experiment.log("tfidf-embedded-seed0", **{"model.C": 9})
-    assert set(experiment.compare().index) == {"tfidf-embedded (model.C=1)", "tfidf-embedded (model.C=9)"}
+    experiment.log("tfidf-bundled-seed0", **{"model.C": 1})
+    experiment.log("tfidf-bundled-seed0", **{"model.C": 9})
+    assert set(experiment.compare().index) == {"tfidf-bundled (model.C=1)", "tfidf-bundled (model.C=9)"}
 
 
 def test_seeds_under_one_name_are_one_configuration(experiment):
@@ -108,7 +106,7 @@ def test_runs_of_different_builds_are_refused(experiment):
 def test_a_run_of_another_dataset_is_told_from_one_that_is_missing(experiment):
     experiment.log("a")
     elsewhere = experiment.log("b", dataset="public")
-    with pytest.raises(ClaimkindError, match=r"no finished run on dataset 'embedded'.*: a; give dataset_name or"):
+    with pytest.raises(ClaimkindError, match=r"no finished run on dataset 'bundled'.*: a; give dataset_name or"):
         experiment.compare(runs=[elsewhere])
 
 

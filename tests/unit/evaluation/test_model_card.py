@@ -1,8 +1,8 @@
 import pandas as pd
 
-from claimkind.evaluation.metrics import Estimate
 from claimkind.evaluation.model_card import Subject, render
 from claimkind.labels import LABELS
+from claimkind.metrics.bootstrap import Estimate
 
 SCORES = {
     name: Estimate(0.5, 0.4, 0.6)

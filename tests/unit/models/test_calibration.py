@@ -5,12 +5,12 @@ import pytest
 
 from claimkind import models
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.metrics import expected_calibration_error
 from claimkind.labels import one_hot
 from claimkind.manifest import MANIFEST, write_manifest
+from claimkind.metrics.calibration import expected_calibration_error
 from claimkind.models.calibration import CalibratedClassifier, fit_temperature, rescale, threshold_for
+from claimkind.models.prediction import label_texts
 from claimkind.models.tfidf import TfidfClassifier
-from claimkind.scoring.labelling import label_texts
 
 TEXTS = ["Rain fell.", "Rain may fall.", "Rain is sadly dull."] * 4
 LABELLED = one_hot(["factual", "speculative", "opinion"] * 4)

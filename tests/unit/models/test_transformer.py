@@ -8,13 +8,13 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
-from claimkind.models.encoders import find_encoder
 from claimkind.models.transformer import (
     TransformerClassifier,
     _batches_of_like_length,
     _disagreement,
     marginal_likelihood_loss,
 )
+from claimkind.models.transformer.encoders import find_encoder
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
 NAMES = ["factual", "speculative", "opinion", "factual"]
@@ -80,7 +80,7 @@ def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
 
 
 def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
-    # Stopped after one epoch of two, and resumed, it reaches the weights of an uninterrupted training.
+    # TrainingPruned after one epoch of two, and resumed, it reaches the weights of an uninterrupted training.
     def classifier(**changes):
         settings = {"epochs": 2, "batch_size": 2, "precision": "fp32", "warmup": 0.0}
         return TransformerClassifier(encoder=str(tiny_encoder), **{**settings, **changes})
@@ -141,7 +141,9 @@ def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
 
 
 def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
-    classifier = TransformerClassifier(encoder=str(tiny_encoder), layer_decay=0.5, head_rate=4.0, weight_decay=0.1)
+    classifier = TransformerClassifier(
+        encoder=str(tiny_encoder), layer_decay=0.5, head_lr_multiplier=4.0, weight_decay=0.1
+    )
     classifier._load_weights(tiny_encoder, new_head=True)
     groups = {id(p): group for group in classifier._optimizer(1e-3).param_groups for p in group["params"]}
     named = {name: groups[id(parameter)] for name, parameter in classifier.model_.named_parameters()}
@@ -247,7 +249,9 @@ def test_evidence_that_weighs_less_moves_the_encoder_less(weight, rate, tiny_enc
     rates = []
     evidence = np.concatenate([one_hot(NAMES), np.full((20, 3), 0.2)])
     settings = {"learning_rate": 2e-3, "batch_size": 2, "epochs": 1, "evidence_epochs": 1, "warmup": 0.0}
-    TransformerClassifier(encoder=str(tiny_encoder), layer_decay=1.0, head_rate=1.0, precision="fp32", **settings).fit(
+    TransformerClassifier(
+        encoder=str(tiny_encoder), layer_decay=1.0, head_lr_multiplier=1.0, precision="fp32", **settings
+    ).fit(
         TEXTS + ["Rain fell."] * 20,
         evidence,
         weights=np.r_[np.ones(len(TEXTS)), np.full(20, weight)],

@@ -12,8 +12,8 @@ import pytest
 
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
+from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring import engine
-from claimkind.scoring.labelling import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring.pyfunc import SentenceModel
 from claimkind.scoring.report import write_report
 

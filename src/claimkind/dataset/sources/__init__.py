@@ -1,0 +1,1 @@
+"""Sources of sentences: each is a class here and a YAML file in `configs/source/`."""

@@ -1,0 +1,49 @@
+"""Text files with front matter, as YAML between two lines of `---`."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from claimkind.errors import ClaimkindError
+
+_FRONT_MATTER = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
+
+
+class Document(NamedTuple):
+    """A text and what its front matter says of it."""
+
+    name: str
+    """The file's name without its ending."""
+    text: str
+    """Everything below the front matter, byte for byte; offsets of sentences count from its first character."""
+    front_matter: dict[str, Any]
+    first_line: int
+    """The line of the file, from 1, on which `text` begins."""
+
+
+def read_document(path: Path) -> Document:
+    """Read a text or Markdown file, with front matter or without.
+
+    Raises:
+        ClaimkindError: the file is not UTF-8, or its front matter is no YAML mapping.
+    """
+    try:
+        content = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ClaimkindError(f"{path}: byte {error.start} is not UTF-8, expected text in UTF-8: convert it") from None
+    text, front = split_front_matter(content)
+    try:
+        front_matter = yaml.safe_load(front) or {}
+    except yaml.YAMLError:
+        front_matter = None
+    if not isinstance(front_matter, dict):
+        raise ClaimkindError(f"{path}:1: the front matter is not valid YAML, expected lines of the form `key: value`")
+    return Document(path.stem, text, front_matter, content[: len(content) - len(text)].count("\n") + 1)
+
+
+def split_front_matter(content: str) -> tuple[str, str]:
+    """The text below the front matter, and the front matter as YAML, empty where there is none."""
+    match = _FRONT_MATTER.match(content)
+    return (content[match.end() :], match[1]) if match else (content, "")

@@ -1,0 +1,180 @@
+import mlflow
+import optuna
+import pytest
+
+from claimkind.config import PathsConfig, TuneConfig
+from claimkind.errors import ClaimkindError, TrainingPruned
+from claimkind.training.pipeline import validate
+from claimkind.training.tuning import _with_settings, run
+from tests.conftest import dataset_config
+
+SPACE = {"model.C": {"low": 1e-6, "high": 100.0, "log": True}, "model.word_ngrams": {"low": 1, "high": 2}}
+MODEL = {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1, "char_ngrams": 0}
+
+
+@pytest.fixture
+def config(in_workspace, seeds, tmp_path):
+    def make(**changes):
+        settings = {
+            "dataset": dataset_config(seeds), "model": dict(MODEL), "search": SPACE, "trials": 3,
+            "paths": PathsConfig(data_dir=str(in_workspace / "data")), "storage": f"sqlite:///{tmp_path}/studies.db",
+            "experiment_name": "search",
+        }  # fmt: skip
+        return TuneConfig(**{**settings, **changes})
+
+    return make
+
+
+def children(parent):
+    runs = mlflow.search_runs(experiment_names=["search"], output_format="list")
+    return [entry for entry in runs if entry.data.tags.get("mlflow.parentRunId") == parent]
+
+
+def parent_of(config):
+    study = optuna.load_study(study_name=None, storage=config.storage)
+    return study.user_attrs["mlflow_run_id"]
+
+
+def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config):
+    first = run(config())
+    parent = parent_of(config())
+    assert len(first.trials) == 3
+    assert len(children(parent)) == 3
+    again = run(config(trials=5))
+    assert parent_of(config()) == parent
+    assert sorted(again.trials["trial"]) == [0, 1, 2, 3, 4]
+    assert again.score == again.trials["validation macro F1"].max() >= first.score
+    assert set(again.best) == set(SPACE)
+    # The test split must not choose.
+    assert not [name for entry in children(parent) for name in entry.data.metrics if name.startswith("test")]
+    assert mlflow.get_run(parent).data.metrics["validation_macro_f1"] == again.score
+
+
+def test_a_call_when_all_is_done_only_tells_the_result(config):
+    first = run(config())
+    assert run(config()).trials.equals(first.trials)
+
+
+def test_a_trial_that_is_given_up_is_marked_so(config, tiny_encoder):
+    def give_up(step, metrics):
+        raise TrainingPruned
+
+    transformer = {"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)}
+    with pytest.raises(TrainingPruned):
+        validate(config(model=transformer), "given up", parent_run_id="0", on_metrics=give_up)
+    [entry] = mlflow.search_runs(
+        experiment_names=["search"], filter_string="tags.mlflow.runName = 'given up'", output_format="list"
+    )
+    assert entry.info.status == "KILLED"
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({}, "search is empty, expected some settings to try"),
+        (
+            {"modle.C": {"low": 1, "high": 2}},
+            "search names modle.C, which is no setting of a training; did you mean model",
+        ),
+        ({"model.C": {"from": 1}}, r"search.model.C is {'from': 1}, expected {low, high}"),
+        ({"model.Cc": {"low": 1.0, "high": 2.0}}, "model.Cc is no setting; did you mean C"),
+        ({"model.C": {"low": 5.0, "high": 1.0}}, "search.model.C goes from 5.0 to 1.0, expected numbers, the lower"),
+        ({"model.C": {"low": 0, "high": 1.0, "log": True}}, "search.model.C goes from 0 on a log scale, expected"),
+        ({"model.min_df": {"choices": []}}, "search.model.min_df has no choices"),
+        ({"model.word_ngrams": {"low": 0, "high": 2}}, "model.word_ngrams=0, expected 1 to 10"),
+        ({"max_labels": {"choices": ["many"]}}, "max_labels has a wrong value"),
+        (
+            {"dataset.test_share": {"low": 0.1, "high": 0.2}},
+            "search names dataset.test_share, which is no setting of a",
+        ),
+        ({"model.min_df": {"choices": [1, 2, 0]}}, "model.min_df=0, expected at least 1"),
+        ({"model.C": {"low": 1.0, "high": float("inf")}}, "search.model.C goes from 1.0 to inf, expected numbers"),
+        ({"model.C": {"low": 1.0, "high": 2.0, "log": "maybe"}}, "search.model.C.log=maybe, expected true or false"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_one_sentence(config, search, message):
+    with pytest.raises(ClaimkindError, match=message):
+        run(config(search=search))
+
+
+@pytest.mark.slow
+def test_workers_that_start_on_fresh_stores_lose_no_trial(config, in_workspace, tmp_path):
+    found = run(config(trials=6, workers=2, experiment_name="workers"))
+    assert len(found.trials) >= 6
+    assert (found.trials["state"] == "complete").all()
+    assert found.trials["trial"].is_unique
+
+
+def test_a_study_of_other_choices_is_not_mixed_with_these(config):
+    run(config(search={"model.min_df": {"choices": [1, 2]}}, study_name="mine", trials=1))
+    with pytest.raises(ClaimkindError, match="does not go with what the study mine searched before"):
+        run(config(search={"model.min_df": {"choices": [1, 3]}}, study_name="mine", trials=2))
+
+
+def test_a_study_of_another_model_is_not_mixed_with_this(config):
+    run(config(study_name="mine", trials=1))
+    with pytest.raises(ClaimkindError, match="the study mine was of another dataset, model or setting"):
+        run(config(model={**MODEL, "min_df": 2}, study_name="mine", trials=2))
+
+
+def test_a_range_of_whole_numbers_is_searched_between_them_where_the_setting_has_fractions(config):
+    found = run(config(search={"model.C": {"low": 1, "high": 2}, "model.min_df": {"low": 1, "high": 2}}, trials=3))
+    assert any(value % 1 for value in found.trials["model.C"])
+    assert not any(value % 1 for value in found.trials["model.min_df"])
+
+
+def test_a_trial_that_fails_does_not_end_the_search_and_many_do(config, monkeypatch, capsys):
+    errors: list[Exception] = [ClaimkindError("too rare: lower model.min_df"), RuntimeError("out of memory")]
+
+    def trained(settings, *_):
+        if errors or settings.model["min_df"] > 2:
+            raise errors.pop() if errors else ClaimkindError("too rare: lower model.min_df")
+        return 0.5
+
+    monkeypatch.setattr("claimkind.training.tuning.validate", trained)
+    found = run(config(search={"model.min_df": {"choices": [1, 2]}}, trials=3))
+    assert (found.trials["state"] == "complete").sum() == 3
+    with pytest.raises(ClaimkindError, match="5 trials in a row failed, the last one because too rare"):
+        run(config(search={"model.min_df": {"choices": [3]}}, trials=3))
+    assert "failed: too rare: lower model.min_df" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"storage": "nosuch://x"}, r"storage=nosuch://x does not open \("),
+        ({"heartbeat_seconds": 0}, "heartbeat_seconds=0, expected 1 at least"),
+        ({"resume": True}, "a search goes on by itself"),
+    ],
+)
+def test_settings_that_no_search_can_have_are_one_sentence(config, settings, message):
+    with pytest.raises(ClaimkindError, match=message):
+        run(config(**settings))
+
+
+def test_a_search_whose_run_was_deleted_gets_a_new_one(config):
+    run(config(trials=1))
+    mlflow.delete_run(parent_of(config()))
+    assert len(run(config(trials=2)).trials) == 2
+    assert mlflow.get_run(parent_of(config())).info.lifecycle_stage == "active"
+
+
+def test_a_searched_seed_is_the_seed_of_the_model(config):
+    changed = _with_settings(config(model={**MODEL, "seed": 0}), {"seed": 3})
+    assert (changed.seed, changed.model["seed"]) == (3, 3)
+
+
+def test_epochs_are_compared_with_epochs_whatever_the_batch_size(config, monkeypatch):
+    def trained(settings, name, parent_run_id, on_metrics):
+        """An epoch has as many steps as `min_df` says; all but the first eight trainings are hopeless."""
+        score = 0.8 if len(seen) < 8 else 0.1
+        seen.append(settings.model["min_df"])
+        for epoch in range(1, 4):
+            on_metrics(epoch * settings.model["min_df"], {"validation_macro_f1": score + epoch / 100})
+        return score
+
+    seen: list[int] = []
+    monkeypatch.setattr("claimkind.training.tuning.validate", trained)
+    states = run(config(search={"model.min_df": {"low": 7, "high": 97}}, trials=12)).trials.set_index("trial")["state"]
+    assert len(set(seen)) > 8
+    assert states[states.index >= 8].tolist() == ["pruned"] * 4
