@@ -18,6 +18,7 @@ from claimkind.metrics.calibration import (
     expected_calibration_error,
     log_loss,
 )
+from claimkind.metrics.scores import PART_METRICS
 
 
 class Predictions(NamedTuple):
@@ -39,7 +40,8 @@ class Predictions(NamedTuple):
     def select(self, mask: np.ndarray) -> "Predictions":
         """The sentences for which the mask, (n,) bool, is true."""
         texts = [text for text, kept in zip(self.texts, mask, strict=True) if kept]
-        return Predictions(*(column[mask] for column in self[:-1]), texts)
+        truth, probabilities, groups, sources, genres = (column[mask] for column in self[:5])
+        return Predictions(truth, probabilities, groups, sources, genres, texts)
 
 
 class PartScores(NamedTuple):
@@ -61,7 +63,7 @@ class Evaluation:
     scores: dict[str, Estimate]
     """Every metric of `claimkind.metrics` by name, with its 95% interval."""
     calibration: dict[str, float]
-    """`log_loss`, `brier_score`, `ece`, `ece_<label>`; `uncalibrated_ece` where uncalibrated probabilities were given."""
+    """`log_loss`, `brier_score`, `ece` and `ece_<label>`; `uncalibrated_ece` where it is known."""
     coverage: dict[str, float]
     """`coverage_at_95`, and `coverage_decided` of a model that abstains: the share of the sentences that get a label;
     `precision_at_95` and `precision_decided`: the share of these labels that is right, where there are any."""
@@ -140,9 +142,6 @@ def evaluate(
 def evaluate_parts(predictions: Predictions, masks: Mapping[str, np.ndarray], *, samples: int) -> dict[str, PartScores]:
     """Scores within parts of the sentences, by name.
 
-    Macro F1 is over the classes that occur in a part: many parts have no sentence of one class, which tells nothing
-    about the model.
-
     Args:
         predictions: labelled sentences and a model's probabilities for them.
         masks: by name of the part a mask, (n,) bool; empty parts are left out.
@@ -152,7 +151,7 @@ def evaluate_parts(predictions: Predictions, masks: Mapping[str, np.ndarray], *,
     for name, mask in masks.items():
         if mask.any():
             truth, probabilities, groups, *_ = predictions.select(mask)
-            scores = estimate(truth, probabilities, groups.tolist(), samples=samples, seed=0, absent_counts=False)
+            scores = estimate(truth, probabilities, groups.tolist(), samples=samples, seed=0, metrics=PART_METRICS)
             found[name] = PartScores(len(truth), scores["macro_f1"], scores["accuracy"])
     return found
 
