@@ -259,6 +259,12 @@ def _without_hydra(config: DictConfig) -> dict[str, Any]:
     return plain
 
 
+def changed_settings(config: Any) -> dict[str, Any]:
+    """By name, the fields of a configuration dataclass whose value is not the default."""
+    fresh = vars(type(config)())
+    return {name: value for name, value in vars(config).items() if value != fresh[name]}
+
+
 def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
     """Build the object that settings describe, after checking them against the signature of its class.
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from claimkind.benchmarks.baselines import Ours, Peer
 from claimkind.config import build
-from claimkind.dataset.build import load_dataset
+from claimkind.dataset.load import load_dataset
 from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from claimkind.config import ScoreConfig, ScoreSparkConfig
-from claimkind.dataset.build import load_dataset
+from claimkind.dataset.load import load_dataset
 from claimkind.scoring.summary import peak_mib
 
 _AT_ONCE = 100_000

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from claimkind import models, tracking
 from claimkind.benchmarks.baselines import FastText
 from claimkind.config import nearest
-from claimkind.dataset.build import load_dataset
+from claimkind.dataset.load import load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.models.base import Predictor

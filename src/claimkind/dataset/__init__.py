@@ -1,1 +1,1 @@
-"""From seeds and public corpora to a dataset: read, split into sentences, label, group, split, describe."""
+"""Datasets: read sources, remove duplicates, split by group, measure evidence, describe."""

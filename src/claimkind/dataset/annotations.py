@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 
-# The rules of seeds/GUIDE.md by the codes of seeds/README.md, each with the labels to which it can lead.
+# The rules of seeds/GUIDE.md by their codes in seeds/README.md, each with the labels that it can lead to.
 _FACTUAL, _SPECULATIVE, _OPINION = ((label,) for label in LABELS)
 RULES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("1a-fact", "1a-opinion"), _FACTUAL),
@@ -26,21 +26,24 @@ RULES: dict[str, tuple[str, ...]] = {
 
 
 class Annotation(NamedTuple):
-    """What the passes said of one sentence, and where that stands."""
+    """The label of one sentence."""
 
     label: str
     votes: list[str]
+    """The label that each annotator gave, in order; the last decided where the first two differ."""
     rule: str | None
+    """The rule of `seeds/GUIDE.md` that decided, as a key of `RULES`."""
     sha: str
+    """`rows.text_sha` of the sentence when it was labelled."""
     place: str
     """`file:line`, for error texts."""
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read a JSON-lines file as pairs of place (`file:line`) and object.
+    """Read a JSON-lines file as pairs of a place, `file:line`, and an object.
 
     Raises:
-        ClaimkindError: the file is missing, or a line is no JSON object.
+        ClaimkindError: the file is missing, or a line is not a JSON object.
     """
     if not path.is_file():
         raise ClaimkindError(f"{path} does not exist, expected a file of labels, one JSON object a line")
@@ -57,10 +60,10 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_document_labels(path: Path) -> dict[tuple[str, int, int], Annotation]:
-    """Labels of the sentences of documents, by document name and character span.
+    """Read the labels of sentences of documents, by name of the document, start and end.
 
     Raises:
-        ClaimkindError: a line lacks a field, its label is unknown, or its span stands twice.
+        ClaimkindError: a line lacks a field, its label is unknown, or two lines have the same span.
     """
     annotations: dict[tuple[str, int, int], Annotation] = {}
     for place, row in read_jsonl(path):
@@ -68,7 +71,7 @@ def read_document_labels(path: Path) -> dict[tuple[str, int, int], Annotation]:
         span = (str(row["document"]), int(row["start"]), int(row["end"]))
         if span in annotations:
             raise ClaimkindError(
-                f"{place}: the span is labelled before, at {annotations[span].place}: keep one of them"
+                f"{place}: the span already has a label at {annotations[span].place}: keep one of them"
             )
         annotations[span] = annotation
     return annotations

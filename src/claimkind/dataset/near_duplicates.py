@@ -1,4 +1,4 @@
-"""Sentences that stand twice, or nearly so, within a source or across sources."""
+"""Equal and nearly equal sentences, within a source and across sources."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 _PERMUTATIONS = 125
-_BANDS = 25  # bands of five find 99% of the pairs at a similarity of 0.7, and 6% of those at 0.3
+_BANDS = 25  # of five hashes: they find 99% of the pairs with a similarity of 0.7, and 6% of those with 0.3
 _CHUNK = 20_000
 _TYPOGRAPHY = str.maketrans(
     {**dict.fromkeys("“”„«»″", '"'), **dict.fromkeys("‘’‚`´′", "'"), **dict.fromkeys("‐‑‒–—−", "-"), "…": "..."}
@@ -19,19 +19,21 @@ _TYPOGRAPHY = str.maketrans(
 
 
 def normalise(text: str) -> str:
-    """Key by which two sentences are the same: case, quotation marks, dashes and blanks do not count."""
+    """Key of a sentence for comparisons: ignores case and the style of quotation marks, dashes and blanks."""
     return re.sub(r"\s+", " ", text.translate(_TYPOGRAPHY).casefold()).strip()
 
 
 def first_of_equals(keys: pd.Series, labels: pd.Series) -> pd.Series:
-    """Which rows to keep so that each sentence stands once, as a mask.
+    """Select one row of each sentence: the first that has a label, or the first if none has.
 
-    Of equal sentences the first with a label of ours stays, or the first: a label of ours wins over what a corpus says,
-    and between labels of ours the order of the rows decides, which is that of the sources.
+    Rows are in the order of the sources, so that an earlier source wins over a later one.
 
     Args:
-        keys: normalised text of each row.
-        labels: our label of each row, or null.
+        keys: (n,) normalised sentences.
+        labels: (n,) one of `LABELS`, or null.
+
+    Returns:
+        (n,) mask of the rows to keep.
     """
     order = labels.isna().sort_values(kind="stable").index
     repeated = keys.loc[order].duplicated()
@@ -39,7 +41,7 @@ def first_of_equals(keys: pd.Series, labels: pd.Series) -> pd.Series:
 
 
 def equal_links(keys: pd.Series) -> np.ndarray:
-    """Pairs of positions whose keys are equal, each with the first of its kind: (m, 2)."""
+    """(m, 2) positions of equal keys: each repeated key with its first occurrence."""
     codes, _ = pd.factorize(keys)
     positions = np.arange(len(codes))
     first = pd.Series(positions).groupby(codes).transform("first").to_numpy()
@@ -47,18 +49,17 @@ def equal_links(keys: pd.Series) -> np.ndarray:
 
 
 def near_duplicate_links(texts: Sequence[str], threshold: float) -> np.ndarray:
-    """Pairs of texts that are nearly the same.
+    """Find pairs of texts whose sets of character 5-grams have at least a given Jaccard similarity.
 
-    Sets of character 5-grams are compared by their Jaccard similarity. Candidates come from
-    MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets,
-    chapter 3); each is checked exactly.
+    Candidates come from MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of
+    Massive Datasets, chapter 3); the similarity of each is then computed exactly.
 
     Args:
         texts: n normalised sentences.
         threshold: least similarity, 0 to 1.
 
     Returns:
-        (m, 2) positions, enough to connect every found cluster; not every pair of a cluster is listed.
+        (m, 2) positions that connect each cluster that was found; not every pair of a cluster is among them.
     """
     if not len(texts):
         return np.zeros((0, 2), dtype=int)
@@ -76,13 +77,13 @@ def near_duplicate_links(texts: Sequence[str], threshold: float) -> np.ndarray:
 
 
 def _unique_pairs(links: Iterable[np.ndarray], size: int) -> np.ndarray:
-    """Each pair of positions once; as one number a pair, which sorts faster than rows of two."""
+    """Each pair of positions once. A pair is sorted as one number, which is faster than as a row of two."""
     joined = np.unique(np.concatenate([pairs[:, 0] * size + pairs[:, 1] for pairs in links]))
     return np.column_stack(np.divmod(joined, size))
 
 
 def _band_keys(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(n, bands) uint64, texts that agree on one of them are candidates; and (n,) how many shingles a text has."""
+    """(n, bands) uint64 keys, where texts with one equal key are candidates; and (n,) numbers of 5-grams."""
     shingles = [sorted(_shingles(text)) for text in texts]
     digests = RMinHash.digests_from_token_sets(shingles, _PERMUTATIONS, 42)
     bands = np.asarray(digests, dtype=np.uint64).reshape(len(texts), _BANDS, -1)
@@ -102,11 +103,14 @@ def _jaccard(a: set[str], b: set[str]) -> float:
 
 
 def merge_groups(groups: pd.Series, links: np.ndarray) -> pd.Series:
-    """Join the groups of linked rows; a joined group is called by the alphabetically first of its names.
+    """Merge the groups of linked rows.
 
     Args:
-        groups: a name for each of n rows.
-        links: (m, 2) positions of rows.
+        groups: (n,) names.
+        links: (m, 2) positions of rows whose groups are merged.
+
+    Returns:
+        (n,) names; a merged group has the alphabetically first of its names.
     """
     codes, names = pd.factorize(groups, sort=True)
     ones = np.ones(len(links), dtype=np.int8)

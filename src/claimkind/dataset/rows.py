@@ -3,7 +3,6 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -35,40 +34,17 @@ FEATURES = Features(
     }
 )
 
-
-# Licences under which text may be used commercially; any other, or none, is taken to forbid it.
+# Licences that allow commercial use; any other, or none, is taken to forbid it.
 COMMERCIAL_LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "MIT", "Apache-2.0", "own")
 
 
-class Source(Protocol):
-    """One origin of sentences. A source is a class in `claimkind.dataset` and a YAML file in `configs/source/`."""
-
-    citation: str
-    """How it is to be cited; empty for seeds."""
-    evidence: dict[str, list[str]]
-    """By label of the source, the only classes that it can mean; empty where that is to be measured."""
-
-    def read(self, name: str) -> pd.DataFrame:
-        """Read everything.
-
-        Args:
-            name: the name that the source has in the dataset's configuration.
-
-        Returns:
-            One row a sentence with at least `id`, `text`, `label` (a name out of `LABELS` or None), `group` and
-            `licence`; further columns of `FEATURES` where the source knows them; `pinned`, where rows must be on the
-            test side.
-        """
-        ...
-
-
 def text_sha(text: str) -> str:
-    """Key of a sentence: 16 hex digits of the sha256 of its text, runs of blanks collapsed and ends stripped."""
+    """Key of a sentence: 16 hex digits of the sha256 of its text, with runs of blanks collapsed and ends stripped."""
     return hashlib.sha256(re.sub(r"\s+", " ", text).strip().encode()).hexdigest()[:16]
 
 
 def complete(rows: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Give rows every column of `FEATURES` save the evidence, null where the source knows nothing, and `pinned`."""
+    """Add `source`, `sha`, `pinned` and, filled with null, all other columns of `FEATURES` except `evidence`."""
     rows = rows.assign(source=source, sha=[text_sha(text) for text in rows["text"]])
     if "pinned" not in rows:
         rows["pinned"] = False
@@ -101,13 +77,13 @@ def with_names(rows: Dataset) -> pd.DataFrame:
 
 
 def predictions_of(rows: Dataset, probabilities: np.ndarray) -> pd.DataFrame:
-    """What runs log of rows and the probabilities, (n, 3), that a model gives them, and what comparing reads."""
+    """Table of predictions for n rows and (n, 3) probabilities, as runs log it and `scripts/compare.py` reads it."""
     columns = dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
     return with_names(rows)[["id", "group", "source", "genre", "label"]].assign(**columns)
 
 
 def check_unique(rows: pd.DataFrame) -> None:
-    """Refuse rows that share an `id`: predictions and labels are joined by it.
+    """Check that each `id` is unique, since predictions and labels are joined by it.
 
     Raises:
         ClaimkindError: two rows have the same id.

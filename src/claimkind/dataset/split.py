@@ -10,21 +10,21 @@ from claimkind.errors import ClaimkindError
 
 
 def split_by_group(rows: pd.DataFrame, *, shares: dict[str, float], seed: int) -> pd.Series:
-    """Assign each row to a split; rows of one group always go together.
+    """Assign each row to a split; rows of one group go to the same split.
 
-    Systematic sampling: groups are sorted by stratum (source, genre, commonest label) and, within it, by a hash of seed
-    and name, and each in turn goes to the split that lags furthest behind its share of labelled rows. So strata are
-    represented in proportion, the result depends neither on the order of rows nor on the machine, and the work is one
-    sort. Groups without any label go to train, where alone they are of use.
+    Systematic stratified sampling: groups are sorted by stratum (source, genre, most frequent label) and, within a
+    stratum, by a hash of seed and name. Each in turn goes to the split that is furthest below its share of labelled
+    rows. Strata are thus represented in proportion, and the result does not depend on the order of the rows or on the
+    machine. Groups without any label go to train, the only split that can use them.
 
     Args:
-        rows: `group`, `source`, `genre`, `label` of each row, and `pinned`: a group with a pinned row is on the test
-            side whatever the seed.
-        shares: the share of `validation` and `test`; train takes the rest.
-        seed: another seed, another split.
+        rows: `group`, `source`, `genre` and `label` of n rows, and `pinned`: a group with a pinned row is on the test
+            side with every seed.
+        shares: shares of `validation` and `test`, 0 to 1; train takes the rest.
+        seed: changes the order within strata.
 
     Returns:
-        One of `SPLITS` for each row, with the index of `rows`.
+        (n,) one of `SPLITS` for each row, with the index of `rows`.
 
     Raises:
         ClaimkindError: a split is left without rows.
@@ -33,7 +33,7 @@ def split_by_group(rows: pd.DataFrame, *, shares: dict[str, float], seed: int) -
     target = np.array([1 - shares["validation"] - shares["test"], shares["validation"], shares["test"]])
     side: dict[str, str] = dict.fromkeys(groups.index[groups["pinned"]], "test")
     for _, source in groups.groupby("source", sort=False):
-        # What is pinned counts for its own source only: the others keep their shares on the test side.
+        # Pinned rows count for their own source only: other sources keep their shares on the test side.
         assigned = np.zeros(len(SPLITS))
         assigned[SPLITS.index("test")] = source.loc[source["pinned"], "labelled"].sum()
         for name, labelled in source.loc[~source["pinned"], "labelled"].items():
@@ -47,7 +47,7 @@ def split_by_group(rows: pd.DataFrame, *, shares: dict[str, float], seed: int) -
 
 
 def _describe_groups(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Size and stratum of each group, in the order in which they are to be assigned."""
+    """Size and stratum of each group, in the order in which they are assigned."""
     labelled = rows["label"].notna()
     counts = rows.assign(labelled=labelled).groupby("group", sort=False)
     groups = counts.agg(

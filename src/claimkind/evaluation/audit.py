@@ -7,8 +7,8 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from claimkind.config import AuditLabelsConfig, build
-from claimkind.dataset.build import load_configured
+from claimkind.config import AuditLabelsConfig, build, changed_settings
+from claimkind.dataset.load import load_dataset
 from claimkind.dataset.rows import SPLITS
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices, one_hot
@@ -32,7 +32,7 @@ def run(config: AuditLabelsConfig) -> pd.DataFrame:
     output = Path(config.output)
     _check(output, config.folds)
     check_seed(config.seed)
-    dataset = load_configured(config.dataset, config.paths.data_dir)
+    dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
     rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
     rows = rows[rows["label"].notna()].reset_index(drop=True)
     rows["label"] = rows["label"].map(dict(enumerate(LABELS)))

@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from claimkind import tracking
 from claimkind.config import EvaluateConfig, build
-from claimkind.dataset.build import load_dataset
+from claimkind.dataset.load import load_dataset
 from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.behaviour import pass_rates, read_pairs

@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from claimkind import tracking
 from claimkind.config import TrainConfig
-from claimkind.dataset.build import BuiltDataset
+from claimkind.dataset.load import BuiltDataset
 from claimkind.errors import ClaimkindError
 from claimkind.manifest import fingerprint
 

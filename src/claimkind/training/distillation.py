@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from claimkind.config import DatasetConfig, ScoreConfig
-from claimkind.dataset.build import refuse_benchmarks
+from claimkind.dataset.contamination import check_contamination
 from claimkind.dataset.near_duplicates import merge_groups, near_duplicate_links, normalise
 from claimkind.errors import ClaimkindError
 from claimkind.io.readers import find_files
@@ -65,7 +65,7 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], dataset: DatasetCo
         except ClaimkindError as error:
             raise ClaimkindError(str(error).replace("input=", "distil_texts names ", 1)) from None
     keys = pd.Series([normalise(text) for text in found], dtype=object)
-    refuse_benchmarks(keys, pd.Series(list(found.values()), dtype=object), dataset.contamination_hashes)
+    check_contamination(keys, pd.Series(list(found.values()), dtype=object), dataset.contamination_hashes)
     if not found:
         return []
     measured = list(map(normalise, held_out))

@@ -12,8 +12,8 @@ import pandas as pd
 from datasets import Dataset
 
 from claimkind import models, tracking
-from claimkind.config import TrainConfig, build
-from claimkind.dataset.build import BuiltDataset, load_configured
+from claimkind.config import TrainConfig, build, changed_settings
+from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import evidence_of, predictions_of, with_names
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import model_card, plots
@@ -166,7 +166,7 @@ def _plan(config: TrainConfig) -> _Planned:
     if config.target_precision is not None:
         check_precision(config.target_precision)
     classifier: Classifier = build(_begun_from(config), "model", "claimkind.models")
-    dataset = load_configured(config.dataset, config.paths.data_dir)
+    dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
     weights = training_weights(dataset.splits["train"].to_pandas(), config)
     return _Planned(dict(config.model), classifier, dataset, weights)
 

@@ -18,8 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimkind import tracking
-from claimkind.config import TrainConfig, TuneConfig, build, explain, nearest, signature_schema
-from claimkind.dataset.build import BuiltDataset, load_configured
+from claimkind.config import TrainConfig, TuneConfig, build, changed_settings, explain, nearest, signature_schema
+from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.errors import ClaimkindError, TrainingPruned
 from claimkind.evaluation import plots
 from claimkind.manifest import fingerprint
@@ -72,7 +72,7 @@ def run(config: TuneConfig) -> Found:
     config = resolved(config)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     tracking.prepare_store(config.experiment_name)
-    dataset = load_configured(config.dataset, config.paths.data_dir)
+    dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
     note_other_builds(config, dataset)
     name = config.study_name or _study_name(config, dataset)
     study = _open_study(config, name)

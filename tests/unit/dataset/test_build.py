@@ -3,16 +3,19 @@ import hashlib
 import pandas as pd
 import pytest
 
-from claimkind.config import BuildDatasetConfig, DatasetConfig, PathsConfig
-from claimkind.dataset.build import load_configured, load_dataset, run
+from claimkind.config import BuildDatasetConfig, DatasetConfig, PathsConfig, changed_settings
+from claimkind.dataset.build import run
+from claimkind.dataset.load import load_dataset
 from claimkind.dataset.rows import FEATURES
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from tests.conftest import dataset_config, source_settings
 
 
-def build_in(folder, seeds, **changes):
-    return run(BuildDatasetConfig(dataset=dataset_config(seeds, **changes), paths=PathsConfig(data_dir=str(folder))))
+def build_in(data_dir, seeds, **changes):
+    """Build a small dataset and return its folder."""
+    config = BuildDatasetConfig(dataset=dataset_config(seeds, **changes), paths=PathsConfig(data_dir=str(data_dir)))
+    return run(config).folder
 
 
 def digests(folder):
@@ -113,8 +116,17 @@ def test_only_what_may_be_used_commercially_is_taken_when_asked(seeds, tmp_path)
 
 def test_a_setting_that_the_dataset_was_not_built_with_is_refused(seeds, tmp_path):
     build_in(tmp_path, seeds)
-    built = dataset_config(seeds)
-    assert load_configured(built, tmp_path).name == load_configured(DatasetConfig(name="tiny"), tmp_path).name == "tiny"
-    built.licence = "commercial"
-    with pytest.raises(ClaimkindError, match=r"dataset\.licence=commercial, but .*tiny was built with any: give it to"):
-        load_configured(built, tmp_path)
+    for config in (dataset_config(seeds), DatasetConfig(name="tiny")):
+        assert load_dataset(tmp_path, "tiny", changed_settings(config)).name == "tiny"
+    expected = changed_settings(dataset_config(seeds, licence="commercial"))
+    with pytest.raises(ClaimkindError, match=r"dataset\.licence=commercial, but .*tiny was built with any: give the"):
+        load_dataset(tmp_path, "tiny", expected)
+
+
+def test_the_result_of_a_build_is_one_line(seeds, tmp_path):
+    built = run(BuildDatasetConfig(dataset=dataset_config(seeds), paths=PathsConfig(data_dir=str(tmp_path))))
+    assert sum(built.rows.values()) == 180
+    assert built.text() == (
+        f"{tmp_path / 'tiny'}: {built.rows['train']} train, {built.rows['validation']} validation, "
+        f"{built.rows['test']} test; fingerprint {built.fingerprint}"
+    )

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from claimkind.config import PathsConfig, TrainConfig
-from claimkind.dataset.build import BuiltDataset
+from claimkind.dataset.load import BuiltDataset
 from claimkind.errors import ClaimkindError
 from claimkind.training.checkpoints import _work_dir
 from claimkind.training.pipeline import _calibrated, resolved, run

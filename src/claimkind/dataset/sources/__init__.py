@@ -1,1 +1,1 @@
-"""Sources of sentences: each is a class here and a YAML file in `configs/source/`."""
+"""Sources of sentences. Each is a class in this package and a YAML file in `configs/source/`."""

@@ -1,32 +1,62 @@
-"""What sources share: finding files by digest and joining corpora with our stand-off labels."""
+"""What sources have in common: their interface, finding files by digest, joining sentences with stand-off labels."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 import pooch
 
-from claimkind.dataset.annotations import read_jsonl, to_annotation
+from claimkind.dataset.annotations import Annotation, read_jsonl, to_annotation
 from claimkind.dataset.rows import text_sha
 from claimkind.errors import ClaimkindError
 from claimkind.manifest import sha256_file
 
 
+class Source(Protocol):
+    """One origin of sentences: a dataclass in this package whose fields are its settings, and a YAML file."""
+
+    @property
+    def citation(self) -> str:
+        """How to cite it; empty if there is nothing to cite."""
+        ...
+
+    @property
+    def evidence(self) -> Mapping[str, list[str]] | None:
+        """By source label, the only classes that it can mean; None where that is measured."""
+        ...
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Read all sentences.
+
+        Args:
+            name: the name that the source has in the dataset's configuration.
+
+        Returns:
+            One row a sentence with at least `id`, `text`, `label` (a name in `LABELS` or None), `group` and `licence`;
+            other columns of `rows.FEATURES` where the source knows them; `pinned` where rows must be on the test side.
+
+        Raises:
+            ClaimkindError: a file is missing or not in the expected format.
+        """
+        ...
+
+
 class CorpusFile(NamedTuple):
-    """A file of a corpus after its digest was checked."""
+    """A file of a corpus whose digest was checked."""
 
     part: str
+    """Its name without the ending."""
     path: Path
 
 
 def fetch(files: Mapping[str, str | None], folder: str, url: str | None) -> Iterator[CorpusFile]:
-    """Find the files of a corpus, downloading those that are not there.
+    """Find the files of a corpus and download those that are missing.
 
     Args:
-        files: path below `url` and sha256 of each file; a file of one's own may go without (null).
-        folder: where they are, or are downloaded to, under the last part of their path.
-        url: address that the paths are relative to; None for files that are only local.
+        files: path below `url` and sha256 of each file; the sha256 may be None for a local file.
+        folder: where the files are, or are downloaded to, under the last part of their path.
+        url: address that the paths are relative to; None if all files are local.
 
     Raises:
         ClaimkindError: a file is missing and cannot be downloaded, or its digest differs.
@@ -38,7 +68,7 @@ def fetch(files: Mapping[str, str | None], folder: str, url: str | None) -> Iter
         if (url or digest) and sha256_file(path) != digest:
             raise ClaimkindError(
                 f"{path} has the sha256 {sha256_file(path)[:12]}…, expected {str(digest)[:12]}…: "
-                "delete the file to have it fetched again, or correct the digest in the source's YAML file"
+                "delete the file to download it again, or correct the digest in the source's YAML file"
             )
         yield CorpusFile(path.stem, path)
 
@@ -51,33 +81,40 @@ def _download(url: str | None, path: Path, digest: str | None) -> None:
     except (OSError, ValueError) as error:  # no network, no such address, another digest
         reason = str(error).splitlines()[0]
         raise ClaimkindError(
-            f"{path} does not exist and {url} cannot be fetched ({reason}): "
-            "go online, or give paths.corpora_dir=<folder with the corpora>"
+            f"{path} does not exist and {url} cannot be downloaded ({reason}): "
+            "connect to the network, or give paths.corpora_dir=<folder with the corpora>"
         ) from None
 
 
 def label_corpus(rows: pd.DataFrame, labels: str | None) -> pd.DataFrame:
-    """Give the sentences of a corpus the three-way labels that point at them.
+    """Add the stand-off labels of the sentences of a corpus.
 
     Args:
-        rows: `text` and what else the corpus knows.
-        labels: file of stand-off labels by sha of the sentence, or None.
+        rows: n sentences in the column `text`, with any other columns.
+        labels: JSON-lines file with a label for each `sha` of a sentence; None leaves all sentences without a label.
+
+    Returns:
+        The rows with `label`, `votes` and `rule`, null where the file has no label for a sentence.
 
     Raises:
-        ClaimkindError: the file is not as it should be, or two of its labels for one sentence differ.
+        ClaimkindError: the file is not as expected, or holds two different labels for one sentence.
     """
     if labels is None:
         return rows.assign(label=None, votes=None, rule=None)
-    found: dict[str, tuple] = {}
-    for place, row in read_jsonl(Path(labels)):
-        annotation = to_annotation(place, row)
-        if found.setdefault(annotation.sha, (annotation,))[0].label != annotation.label:
-            raise ClaimkindError(
-                f"{place}: the sentence has another label at {found[annotation.sha][0].place}: keep one"
-            )
-    matched = [found.get(text_sha(text), (None,))[0] for text in rows["text"]]
+    by_sha = _read_labels(Path(labels))
+    found: list[Any] = [by_sha.get(text_sha(text)) for text in rows["text"]]
     return rows.assign(
-        label=[entry and entry.label for entry in matched],
-        votes=[entry and entry.votes for entry in matched],
-        rule=[entry and entry.rule for entry in matched],
+        label=[annotation and annotation.label for annotation in found],
+        votes=[annotation and annotation.votes for annotation in found],
+        rule=[annotation and annotation.rule for annotation in found],
     )
+
+
+def _read_labels(path: Path) -> dict[str, Annotation]:
+    by_sha: dict[str, Annotation] = {}
+    for place, row in read_jsonl(path):
+        annotation = to_annotation(place, row)
+        first = by_sha.setdefault(annotation.sha, annotation)
+        if first.label != annotation.label:
+            raise ClaimkindError(f"{place}: the sentence has another label at {first.place}: keep one of them")
+    return by_sha

@@ -1,6 +1,8 @@
-"""Contrast pairs: natural sentences and one small edit of each that changes its label."""
+"""Contrast pairs: natural sentences, each with a small edit that changes its label (Gardner et al. 2020)."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -9,27 +11,25 @@ from claimkind.dataset.rows import text_sha
 from claimkind.errors import ClaimkindError
 
 
+@dataclass(frozen=True)
 class ContrastPairs:
-    """The pairs in a file of JSON lines, in the manner of Gardner et al. (2020). A pair is a group."""
+    """Pairs in a file of JSON lines, one line for each side of a pair."""
 
-    def __init__(self, pairs: str, licence: str) -> None:
-        """Settings: the file, and the licence of its sentences."""
-        self.pairs, self.licence, self.citation = Path(pairs), licence, ""
-        self.evidence: dict[str, list[str]] = {}
+    pairs: str
+    """The file."""
+    licence: str
+    """Of all sentences."""
+
+    citation: ClassVar[str] = ""
+    evidence: ClassVar[None] = None
 
     def read(self, name: str) -> pd.DataFrame:
-        """Read both sides of every pair; see `Source.read`. The genre is the kind of edit.
+        """Read both sides of every pair; see `Source.read`. A group is a pair; the genre is the kind of edit.
 
         Raises:
-            ClaimkindError: a line is not as it should be, or a pair has not two sides with different labels.
+            ClaimkindError: a line is not as expected, or a pair does not have two sides with different labels.
         """
-        rows = []
-        for place, row in read_jsonl(self.pairs):
-            annotation = to_annotation(place, row, "pair", "side", "kind", "text")
-            if annotation.sha != text_sha(row["text"]):
-                raise ClaimkindError(f"{place}: the label was made for other words, its sha differs: label it anew")
-            rows.append({**row, "rule": annotation.rule, "place": place})
-        pairs = pd.DataFrame(rows)
+        pairs = pd.DataFrame([_read_side(place, row) for place, row in read_jsonl(Path(self.pairs))])
         _check_sides(pairs)
         return pd.DataFrame(
             {
@@ -46,10 +46,17 @@ class ContrastPairs:
         )
 
 
+def _read_side(place: str, row: dict) -> dict:
+    annotation = to_annotation(place, row, "pair", "side", "kind", "text")
+    if annotation.sha != text_sha(row["text"]):
+        raise ClaimkindError(f"{place}: the sentence was edited after it was labelled, its sha differs: label it again")
+    return {**row, "rule": annotation.rule, "place": place}
+
+
 def _check_sides(pairs: pd.DataFrame) -> None:
     for pair, sides in pairs.groupby("pair", sort=False):
         if len(sides) != 2 or sides["label"].nunique() != 2:
             raise ClaimkindError(
                 f"{sides['place'].iloc[0]}: the pair {pair!r} has {len(sides)} sides labelled "
-                f"{', '.join(sides['label'])}, expected two sides with different labels: mend or remove it"
+                f"{', '.join(sides['label'])}, expected two sides with different labels: correct or remove it"
             )

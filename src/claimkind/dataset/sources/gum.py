@@ -1,7 +1,9 @@
-"""The Georgetown University Multilayer corpus."""
+"""The Georgetown University Multilayer corpus (GUM)."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -9,22 +11,27 @@ from claimkind.dataset.sources.base import CorpusFile, fetch, label_corpus
 from claimkind.errors import ClaimkindError
 
 
+@dataclass(frozen=True)
 class Gum:
-    """Georgetown University Multilayer corpus. It says nothing of our classes: only what we labelled comes in."""
+    """GUM in CoNLL-U. It has no labels like ours, so only sentences with a stand-off label are used."""
 
-    def __init__(
-        self, files: dict[str, str], folder: str, url: str, licences: dict[str, str], citation: str, labels: str
-    ) -> None:
-        """Settings; `licences` names that of each genre. See `fetch` and `label_corpus` for the rest."""
-        self.files, self.folder, self.url, self.labels = files, folder, url, labels
-        self.licences, self.citation = licences, citation
-        self.evidence: dict[str, list[str]] = {}
+    files: dict[str, str]
+    """See `fetch`, also for `folder` and `url`."""
+    folder: str
+    url: str
+    licences: dict[str, str]
+    """Licence of the texts of each genre."""
+    citation: str
+    labels: str
+    """File of stand-off labels; see `label_corpus`."""
+
+    evidence: ClassVar[None] = None
 
     def read(self, name: str) -> pd.DataFrame:
-        """Read the labelled sentences; a group is a document.
+        """Read the labelled sentences; see `Source.read`. A group is a document.
 
         Raises:
-            ClaimkindError: a file is not the CoNLL-U that the corpus was published in.
+            ClaimkindError: a file is not a document of GUM in CoNLL-U.
         """
         rows = [row for file in fetch(self.files, self.folder, self.url) for row in self._rows(file, name)]
         labelled = label_corpus(pd.DataFrame(rows), self.labels)

@@ -1,6 +1,7 @@
-"""Sources that are tables, public corpora and a user's own data alike: CSV, JSON lines or parquet."""
+"""Tables as sources, both public corpora and your own data: CSV, JSON lines or parquet."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -10,59 +11,51 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 
 
+@dataclass(frozen=True)
 class Table:
-    """Sentences in the rows of a table, with labels of ours, of the table's own, or both."""
+    """Sentences in the rows of tables."""
 
-    def __init__(
-        self,
-        files: dict[str, str | None],
-        folder: str,
-        licence: str,
-        url: str | None = None,
-        citation: str = "",
-        text_column: str = "text",
-        label_column: str = "label",
-        id_column: str | None = None,
-        group_column: str | None = None,
-        genre: str = "",
-        separator: str = ",",
-        own_labels: dict[str, str] | None = None,
-        source_labels: dict[str, str | None] | None = None,
-        bins: list[float] | None = None,
-        evidence: dict[str, list[str]] | None = None,
-        labels: str | None = None,
-        always_test: list[str] | None = None,
-    ) -> None:
-        """Settings.
+    files: dict[str, str | None]
+    """Name and sha256 of each file; null instead of the sha256 of a file of your own that may change."""
+    folder: str
+    """Where the files are, or are downloaded to."""
+    licence: str
+    """Of all sentences; `own` for your own text."""
+    url: str | None = None
+    """Address that the names of a public corpus' files are relative to."""
+    citation: str = ""
+    genre: str = ""
+    """Of all sentences."""
+    separator: str = ","
+    """Of a CSV file."""
+    text_column: str = "text"
+    label_column: str = "label"
+    """The table's own label, the source label."""
+    id_column: str | None = None
+    """Identifies a row; null uses the name of the file and the number of the row, from 0."""
+    group_column: str | None = None
+    """Rows with an equal value are never split, such as the sentences of an article; null makes each row a group."""
+    own_labels: dict[str, str] | None = None
+    """Source labels that mean the same as one of ours, by that label's name; their rows are labelled."""
+    source_labels: dict[str, str | None] | None = None
+    """Source labels to keep, with their names in the data card; rows whose name is null are left out, and a label that
+    is not listed is an error. Null keeps all labels, unless `own_labels` is given."""
+    bins: list[float] | None = None
+    """Two bounds a and b that turn a numeric label into `<=a`, `a-b` and `>=b`."""
+    evidence: dict[str, list[str]] | None = None
+    """By source label, the only classes that it can mean; measured for labels that are not listed."""
+    labels: str | None = None
+    """File of stand-off labels; see `label_corpus`."""
+    always_test: list[str] | None = None
+    """Files, without their ending, whose rows are on the test side of every split."""
 
-        Args:
-            files: name and sha256 of each file; null instead of a digest for a file of your own that may change.
-            folder: where the files are, or are downloaded to.
-            licence: of the sentences.
-            url: address that the files' names are relative to, for a public corpus.
-            citation: how the data is to be cited.
-            text_column: the sentence.
-            label_column: the table's own label.
-            id_column: names a row; without it, the file's name and the row's number from 0 do.
-            group_column: rows that belong together, an article, say; without it each row is a group.
-            genre: of all rows.
-            separator: of a CSV file.
-            own_labels: the table's labels in our names, where they mean what our guide says; their rows are labelled.
-            source_labels: the table's labels that are kept, under the names that the data card gives them; a row of
-                another label is an error, one whose name is null is left out. All are kept if this is not given.
-            bins: turns a numeric label into `<=a`, `a-b`, `>=b` for the two bounds a and b.
-            evidence: for a label of the table, the only classes that it can mean; measured where it is not given.
-            labels: file of our stand-off labels.
-            always_test: files whose rows are on the test side of every split.
+    def __post_init__(self) -> None:
+        """Check the labels.
+
+        Raises:
+            ClaimkindError: `own_labels` maps to an unknown label.
         """
-        self.files, self.folder, self.url = files, folder, url
-        self.licence, self.citation, self.genre = licence, citation, genre
-        self.text_column, self.label_column = text_column, label_column
-        self.id_column, self.group_column = id_column, group_column
-        self.separator = separator
-        self.own_labels, self.source_labels, self.bins = own_labels or {}, source_labels or {}, bins
-        self.evidence, self.labels, self.always_test = evidence or {}, labels, always_test or []
-        for label in self.own_labels.values():
+        for label in (self.own_labels or {}).values():
             if label not in LABELS:
                 raise ClaimkindError(f"own_labels maps to {label!r}, expected one of {', '.join(LABELS)}: correct it")
 
@@ -72,69 +65,72 @@ class Table:
         Raises:
             ClaimkindError: a file cannot be read, lacks a column, or has a label that the settings do not name.
         """
-        rows = pd.concat(
-            [self._rows(file, name) for file in fetch(self.files, self.folder, self.url)], ignore_index=True
-        )
+        files = fetch(self.files, self.folder, self.url)
+        rows = pd.concat([self._rows(file, name) for file in files], ignore_index=True)
         labelled = label_corpus(rows, self.labels)
-        ours = rows["source_label"].map(self.own_labels)
-        return labelled.assign(label=labelled["label"].where(labelled["label"].notna(), ours))
+        own = rows["source_label"].map(self.own_labels or {})
+        return labelled.assign(label=labelled["label"].where(labelled["label"].notna(), own))
 
     def _rows(self, file: CorpusFile, name: str) -> pd.DataFrame:
-        table = self._table(file.path)
+        table = _read_table(file.path, self.separator)
+        self._check_columns(table, file.path)
         number = pd.Series(range(len(table)), index=table.index).map(str)
-        key = table[self.id_column] if self.id_column else file.part + ":" + number
-        group = table[self.group_column] if self.group_column else None
+        key = table[self.id_column].astype(str) if self.id_column else file.part + ":" + number
         rows = pd.DataFrame(
             {
-                "id": f"{name}:" + key.astype(str),
+                "id": f"{name}:" + key,
                 "text": table[self.text_column].astype(str).str.strip(),
                 "source_label": self._source_labels(table[self.label_column], file.path),
                 "licence": self.licence,
                 "genre": self.genre or None,
-                "pinned": file.part in self.always_test,
+                "pinned": file.part in (self.always_test or []),
             }
         )
-        alone = rows["id"]
-        rows["group"] = (
-            alone if group is None else (f"{name}:" + group.astype(str)).where(group.fillna("") != "", alone)
-        )
+        rows["group"] = rows["id"]
+        if self.group_column:
+            group = table[self.group_column]
+            rows["group"] = (f"{name}:" + group.astype(str)).where(group.fillna("") != "", rows["id"])
         return rows[rows["source_label"].notna() & (rows["text"] != "")]
 
-    def _table(self, path: Path) -> pd.DataFrame:
-        try:
-            if path.suffix == ".parquet":
-                table = pd.read_parquet(path)
-            elif path.suffix == ".jsonl":
-                table = pd.read_json(path, lines=True, dtype=False)
-            else:
-                table = self._read_csv(path)
-        except (ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise ClaimkindError(f"{path} cannot be read as a table ({reason}): check the source's settings") from None
-        wanted = [self.text_column, self.label_column, self.id_column, self.group_column]
-        for column in filter(None, wanted):
+    def _check_columns(self, table: pd.DataFrame, path: Path) -> None:
+        for column in filter(None, (self.text_column, self.label_column, self.id_column, self.group_column)):
             if column not in table:
                 raise ClaimkindError(
                     f"{path} has no column {column!r}, found {', '.join(map(str, table.columns))}: "
                     "correct the source's settings"
                 )
-        return table
-
-    def _read_csv(self, path: Path) -> pd.DataFrame:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header, *rows = csv.reader(stream, delimiter=self.separator)
-        # CheckThat's rows may end before the last column.
-        return pd.DataFrame([dict(zip(header, row, strict=False)) for row in rows], columns=header)
 
     def _source_labels(self, values: pd.Series, path: Path) -> pd.Series:
         if self.bins:
-            low, high = self.bins
-            numbers = pd.to_numeric(values, errors="raise")
-            middle = numbers.map(lambda _: f"{low:g}-{high:g}")
-            return middle.mask(numbers <= low, f"<={low:g}").mask(numbers >= high, f">={high:g}")
+            return _bin(values, *self.bins)
         values = values.astype(str).str.strip()
-        known = {**{label: label for label in self.own_labels}, **self.source_labels}
+        known = {**{label: label for label in self.own_labels or {}}, **(self.source_labels or {})}
         unknown = sorted(set(values) - set(known)) if known else []
         if unknown:
             raise ClaimkindError(f"{path} has the label {unknown[0]!r}, expected one of {', '.join(known)}: map it too")
         return values.map(known) if known else values
+
+
+def _bin(values: pd.Series, low: float, high: float) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="raise")
+    names = numbers.map(lambda _: f"{low:g}-{high:g}")
+    return names.mask(numbers <= low, f"<={low:g}").mask(numbers >= high, f">={high:g}")
+
+
+def _read_table(path: Path, separator: str) -> pd.DataFrame:
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.suffix == ".jsonl":
+            return pd.read_json(path, lines=True, dtype=False)
+        return _read_csv(path, separator)
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ClaimkindError(f"{path} cannot be read as a table ({reason}): check the source's settings") from None
+
+
+def _read_csv(path: Path, separator: str) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header, *rows = csv.reader(stream, delimiter=separator)
+    # CheckThat's rows may end before the last column.
+    return pd.DataFrame([dict(zip(header, row, strict=False)) for row in rows], columns=header)

@@ -46,5 +46,5 @@ def test_a_lonely_side_is_refused(write):
 
 
 def test_an_edited_side_must_be_labelled_anew(write):
-    with pytest.raises(ClaimkindError, match=r"pairs\.jsonl:2: the label was made for other words"):
+    with pytest.raises(ClaimkindError, match=r"pairs\.jsonl:2: the sentence was edited after it was labelled"):
         write(A, {**B, "text": "Rain might fall."}).read("contrast")

@@ -168,7 +168,7 @@ def test_a_digest_that_differs_is_refused(tmp_path):
 
 
 def test_a_file_that_cannot_be_fetched_is_one_sentence(tmp_path):
-    with pytest.raises(ClaimkindError, match=r"cannot be fetched .* go online, or give paths.corpora_dir"):
+    with pytest.raises(ClaimkindError, match=r"cannot be downloaded .* connect to the network, or give paths.corp"):
         list(fetch({"a.csv": "0" * 64}, str(tmp_path), "http://127.0.0.1:9"))
     with pytest.raises(ClaimkindError, match=r"a\.csv does not exist, expected a file of the source"):
         list(fetch({"a.csv": "0" * 64}, str(tmp_path), None))

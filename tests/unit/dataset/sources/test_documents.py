@@ -84,7 +84,7 @@ def test_a_label_without_a_field_is_refused(folder):
 def test_a_span_labelled_twice_is_refused(folder):
     rows = label_document("rain", TEXT, KINDS)
     write_labels(folder / "labels.jsonl", [*rows, rows[0]])
-    expect(folder, r"labels\.jsonl:4: the span is labelled before, at .*labels\.jsonl:1")
+    expect(folder, r"labels\.jsonl:4: the span already has a label at .*labels\.jsonl:1")
 
 
 def test_a_line_that_is_no_json_is_refused(folder):
@@ -94,7 +94,7 @@ def test_a_line_that_is_no_json_is_refused(folder):
 
 def test_a_label_of_words_that_were_edited_since_is_refused(folder):
     write_document(folder / "documents", "rain", TEXT.replace("dull", "good"))
-    expect(folder, r"labels\.jsonl:3: the label was made for other words than those that stand at .*rain\.md:9 now")
+    expect(folder, r"labels\.jsonl:3: the sentence at .*rain\.md:9 was edited after it was labelled")
 
 
 def test_a_document_without_front_matter_is_refused(folder):
