@@ -72,13 +72,17 @@ def test_settings_by_names_of_the_users_own_are_taken(script, override, key, val
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["model=3"], "a group of configurations is given a number, expected the name of one of its files"),
+        (["model=3"], "a configuration group has a number as its value, expected the name of one of its files"),
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
         (["experiment=studnt"], "experiment=studnt does not exist; did you mean student?"),
         (["dataset=bundeld"], "dataset=bundeld does not exist; did you mean bundled?"),
         (["sead=1"], "sead is no setting; did you mean seed?"),
         (["+sead=1"], "sead is no setting; did you mean seed?"),
         (["+dataset.nam=x"], "dataset.nam is no setting; did you mean name?"),
+        (["data_dir=x"], "data_dir is no setting; did you mean paths.data_dir?"),
+        (["+data_dir=x"], "data_dir is no setting; did you mean paths.data_dir?"),
+        (["paths.dta_dir=x"], "paths.dta_dir is no setting; did you mean data_dir"),
+        (["learning_rate=1"], "learning_rate is no setting; did you mean model.learning_rate?"),
         (["seed=abc"], "seed has a wrong value: value 'abc' of type 'str' could not be converted to Integer"),
         (["model.epochss=3"], "model.epochss is no setting; did you mean epochs?"),
         (["+model.epochss=3"], "model.epochss is no setting; did you mean epochs?"),
