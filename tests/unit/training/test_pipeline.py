@@ -1,0 +1,54 @@
+import mlflow
+import numpy as np
+import pytest
+
+from claimkind.config import PathsConfig, TrainConfig
+from claimkind.errors import ClaimkindError, TrainingPruned
+from claimkind.training.pipeline import calibrate, run, validate
+from claimkind.training.plan import plan
+from tests.conftest import dataset_config
+
+PROBABILITIES = np.tile([0.6, 0.3, 0.1], (30, 1))
+
+
+def test_a_precision_that_is_not_reached_gives_a_model_that_never_abstains():
+    calibrated = calibrate(None, np.tile([0, 1], 15), PROBABILITIES, 0.95)
+    assert calibrated.classifier.abstain_below == 0
+    assert calibrated.threshold == np.inf
+    assert "target_precision=0.95 is not reached on validation" in calibrated.unmet
+
+
+def test_a_precision_that_is_reached_gives_a_threshold_on_calibrated_probabilities():
+    calibrated = calibrate(None, np.tile([0, 0, 1], 10), PROBABILITIES, 0.6)
+    assert calibrated.classifier.abstain_below == calibrated.classifier.calibrate(PROBABILITIES).max()
+    assert not calibrated.unmet
+
+
+def test_without_a_target_precision_no_model_abstains():
+    calibrated = calibrate(None, np.zeros(30, dtype=int), PROBABILITIES, None)
+    assert calibrated.classifier.abstain_below == 0
+    assert calibrated.threshold == calibrated.classifier.calibrate(PROBABILITIES).max()
+
+
+def test_an_error_after_training_carries_the_finished_run(in_workspace, seeds):
+    config = TrainConfig(
+        dataset=dataset_config(seeds), model={"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1},
+        paths=PathsConfig(data_dir="data"), max_labels=3, target_precision=1.0, bootstrap_samples=20,
+    )  # fmt: skip
+    with pytest.raises(ClaimkindError, match="the model was saved, and gives every sentence a label") as raised:
+        run(config)
+    assert raised.value.result.text().startswith("run tfidf-tiny-seed0 (")
+
+
+def test_a_pruned_trial_ends_its_run_as_killed(in_workspace, seeds, tiny_encoder):
+    def prune(step, metrics):
+        raise TrainingPruned
+
+    config = TrainConfig(
+        dataset=dataset_config(seeds), paths=PathsConfig(data_dir="data"), experiment_name="pruned",
+        model={"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)},
+    )  # fmt: skip
+    with pytest.raises(TrainingPruned):
+        validate(plan(config), "pruned", parent_run_id="0", on_metrics=prune)
+    [entry] = mlflow.search_runs(experiment_names=["pruned"], output_format="list")
+    assert entry.info.status == "KILLED"
