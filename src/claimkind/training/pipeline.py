@@ -30,7 +30,7 @@ from claimkind.metrics.calibration import (
 )
 from claimkind.metrics.scores import macro_f1
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics, check_seed
-from claimkind.models.calibration import CalibratedClassifier, check_precision, fit_temperature, rescale, threshold_for
+from claimkind.models.calibration import CalibratedClassifier, check_precision, fit_temperature, threshold_at_precision
 from claimkind.models.prediction import label_probabilities
 from claimkind.scoring.summary import reference_of
 from claimkind.training.checkpoints import TRAINING_PARAMS, _resumed_run, _work_dir
@@ -97,13 +97,13 @@ def _train(planned: _Planned, work_dir: Path, config: TrainConfig) -> tuple[Trai
         if unmet:
             tracked.describe(f"{unmet}. The model gives every sentence a label.")
         model_uri = tracked.log_model(calibrated)
-        surest = threshold_at_precision(truth, rescale(raw, calibrated.temperature))
+        surest = _threshold(truth, calibrated.calibrate(raw))
         _evaluate(calibrated, raw, surest, dataset, "validation", config, tracked)
         raw = classifier.predict_proba(dataset.splits["test"]["text"][:])
         scores = _evaluate(calibrated, raw, surest, dataset, "test", config, tracked)
         if isinstance(classifier, Explainable):
             tracked.log_figure(plots.plot_strongest(classifier.strongest(20)), "plots/strongest_ngrams.png")
-        probabilities = rescale(raw, calibrated.temperature)
+        probabilities = calibrated.calibrate(raw)
         tracked.log_text(_card(name, calibrated, dataset, weights, scores, probabilities, config), "model_card.md")
     return TrainedRun(name, tracked.run_id, model_uri, scores), unmet
 
@@ -112,20 +112,20 @@ def _calibrated(
     classifier: Classifier, truth: np.ndarray, raw: np.ndarray, target_precision: float | None
 ) -> tuple[CalibratedClassifier, str]:
     """The classifier with what validation says of its confidence; and why it does not abstain, if it should."""
-    temperature = fit_temperature(truth, raw)
+    calibrated = CalibratedClassifier(classifier, fit_temperature(truth, raw))
     if target_precision is None:
-        return CalibratedClassifier(classifier, temperature), ""
+        return calibrated, ""
     try:
-        threshold = threshold_for(truth, rescale(raw, temperature), target_precision)
+        threshold = threshold_at_precision(truth, calibrated.calibrate(raw), target_precision)
     except ClaimkindError as error:  # hours of training are not thrown away for that
-        return CalibratedClassifier(classifier, temperature), str(error)
-    return CalibratedClassifier(classifier, temperature, threshold), ""
+        return calibrated, str(error)
+    return CalibratedClassifier(classifier, calibrated.temperature, threshold), ""
 
 
-def threshold_at_precision(truth: np.ndarray, probabilities: np.ndarray) -> float:
+def _threshold(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """The confidence from which on labels are right so often on validation; above 1 if there is none."""
     try:
-        return threshold_for(truth, probabilities, _PRECISION)
+        return threshold_at_precision(truth, probabilities, _PRECISION)
     except ClaimkindError:
         return np.inf
 
@@ -306,7 +306,7 @@ def _evaluate(
 ) -> dict[str, Estimate]:
     """Log what the model's probabilities, (n, 3) before calibration, are worth on a split."""
     rows = dataset.splits[split]
-    truth, probabilities = np.asarray(rows["label"]), rescale(raw, calibrated.temperature)
+    truth, probabilities = np.asarray(rows["label"]), calibrated.calibrate(raw)
     scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
     tracked.log_metrics(with_bounds(scores, split) | _calibration(truth, probabilities, split))
     tracked.log_metrics({f"{split}_uncalibrated_ece": expected_calibration_error(truth, raw)})
@@ -316,7 +316,7 @@ def _evaluate(
     tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
     tracked.log_table(predictions_of(rows, probabilities), f"predictions/{split}.parquet")
     if split == "test":  # what scoring compares other texts with
-        said = label_probabilities(calibrated, probabilities)
+        said = label_probabilities(probabilities, calibrated.abstain_below)
         tracked.log_text(
             json.dumps(reference_of(said["label"].tolist(), probabilities.max(axis=1))), tracking.REFERENCE
         )

@@ -5,7 +5,7 @@ import pytest
 
 from claimkind.config import DatasetConfig
 from claimkind.errors import ClaimkindError
-from claimkind.models.hashing import HashingClassifier
+from claimkind.models.hashing import HashingClassifier, HashingSettings
 from claimkind.training.distillation import label_with_teacher, read_texts
 
 
@@ -26,7 +26,9 @@ def test_a_text_is_a_lesson_in_each_class_that_it_may_be_of():
 def test_a_student_says_what_its_teacher_says():
     texts = ["Sun.", "Rain?"] * 50
     examples = label_with_teacher(Teacher(), texts, np.ones(100))
-    student = HashingClassifier(C=1e4, balanced=False).fit(examples.texts, examples.evidence, weights=examples.weights)
+    student = HashingClassifier(HashingSettings(C=1e4, balanced=False)).fit(
+        examples.texts, examples.evidence, weights=examples.weights
+    )
     np.testing.assert_allclose(student.predict_proba(["Rain?"]), [[0.7, 0.3, 0.0]], atol=0.02)
 
 
