@@ -1,8 +1,8 @@
 """The schema of every script's configuration, and the checks that Hydra leaves out.
 
 Hydra checks a configuration against a schema only while it composes it; `+key` gets past. `to_schema` merges once more
-and hands on plain dataclasses, so nothing below a script's `run` knows of Hydra. The settings of a model or a source
-are checked against the signature of the class that they build, which makes that signature their only schema.
+and returns plain dataclasses, so nothing below a script's `run` depends on Hydra. The settings of a model or a source
+are checked against the arguments of the class that `build` makes from them, which are their only schema.
 """
 
 import difflib
@@ -330,42 +330,59 @@ def changed_settings(config: Any) -> dict[str, Any]:
 
 
 def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
-    """Build the object that settings describe, after checking them against the signature of its class.
+    """Build an object from its settings, after checking them against its class.
+
+    The settings are the arguments of the class, or where its only argument is a settings dataclass, the fields of that.
 
     Args:
-        settings: `_target_`, a dotted path below `package`, and the arguments of that class.
+        settings: `_target_`, the dotted path of a class in `package`, and by name the settings.
         key: where the settings stand in the configuration, for error texts (`model`).
-        package: the only package from which classes are taken: a configuration cannot call what it likes.
+        package: the only package from which classes are taken, so that a configuration cannot call arbitrary code.
 
     Raises:
-        ClaimkindError: the class is not in `package`, or an argument is unknown, missing or of the wrong type.
+        ClaimkindError: the class is not in `package`, or a setting is unknown, missing, of the wrong type or refused
+            by the class.
     """
-    target = str(settings.get("_target_", ""))
+    factory = _class_of(str(settings.get("_target_", "")), key, package)
+    arguments = {name: value for name, value in settings.items() if name != "_target_"}
+    schema = signature_schema(factory)
+    try:
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(arguments)))
+    except OmegaConfBaseException as error:
+        raise ClaimkindError(explain(error, schema, prefix=f"{key}.")) from None
+    return factory(checked) if _settings_class(factory) else factory(**vars(checked))
+
+
+def _class_of(target: str, key: str, package: str) -> type:
     if not target.startswith(f"{package}."):
         raise ClaimkindError(
             f"{key}._target_ is {target!r}, expected a class in {package}: correct it in the YAML file"
         )
     try:
-        factory = hydra.utils.get_class(target)
+        found: type = hydra.utils.get_class(target)
+        return found
     except (ImportError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(":")
         raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({reason}): correct it") from None
-    arguments = {name: value for name, value in settings.items() if name != "_target_"}
-    schema = signature_schema(factory)
-    try:
-        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(arguments)))
-        return factory(**vars(checked))
-    except OmegaConfBaseException as error:
-        raise ClaimkindError(explain(error, schema, prefix=f"{key}.")) from None
 
 
 def signature_schema(factory: type) -> type:
-    """A dataclass with the arguments of a class as its fields: their names, types and defaults."""
+    """The settings of a class as a dataclass: its own, or one made of its arguments with their types and defaults."""
+    own = _settings_class(factory)
+    if own:
+        return own
     signature = inspect.signature(factory, eval_str=True)
     arguments = [
         (name, argument.annotation, _field(argument.default)) for name, argument in signature.parameters.items()
     ]
     return make_dataclass(factory.__name__, arguments, kw_only=True, namespace={"__doc__": factory.__doc__})
+
+
+def _settings_class(factory: type) -> type | None:
+    """The dataclass that is the only argument of a class; None where it takes other arguments."""
+    arguments = list(inspect.signature(factory, eval_str=True).parameters.values())
+    only: Any = arguments[0].annotation if len(arguments) == 1 else None
+    return only if is_dataclass(only) and isinstance(only, type) else None
 
 
 def _field(default: Any) -> Any:

@@ -16,7 +16,7 @@ from claimkind import models
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.labels import one_hot
-from claimkind.models.tfidf import TfidfClassifier
+from claimkind.models.tfidf import TfidfClassifier, TfidfSettings
 from claimkind.scoring import engine
 from tests.conftest import PLACES, ROOT, TEMPLATES, run_script
 
@@ -30,7 +30,7 @@ SCRIPT = str(ROOT / "scripts" / "score.py")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scoring") / "model"
     texts, kinds = zip(*SENTENCES, strict=True)
-    models.save(TfidfClassifier(min_df=1, cues=0).fit(texts, one_hot(kinds)), folder)
+    models.save(TfidfClassifier(TfidfSettings(min_df=1, cues=0)).fit(texts, one_hot(kinds)), folder)
     return folder
 
 
@@ -88,7 +88,9 @@ def test_parts_of_something_else_are_not_mixed_in(changed, model, tmp_path, monk
         write_input(source, 201)
     elif changed == "model":
         texts, kinds = zip(*SENTENCES, strict=True)
-        models.save(TfidfClassifier(min_df=1, cues=0, C=1).fit(texts, one_hot(kinds)), tmp_path / "other")
+        models.save(
+            TfidfClassifier(TfidfSettings(min_df=1, cues=0, C=1)).fit(texts, one_hot(kinds)), tmp_path / "other"
+        )
         settings["model"] = tmp_path / "other"
     else:
         settings["chunk_size"] = 60

@@ -1,5 +1,4 @@
 import importlib
-import inspect
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from omegaconf import OmegaConf
 from claimkind.command import COMMANDS, command
 from claimkind.config import SCHEMAS, build, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
-from claimkind.models.transformer import TransformerClassifier
 from tests.conftest import ROOT, run_script
 
 CONFIGS = ROOT / "configs"
@@ -160,9 +158,3 @@ def test_the_schema_is_checked_again_behind_hydra():
 def test_model_files_give_the_seed_of_the_run(file):
     config = to_schema(composed("train", f"model={Path(file).name}", "seed=7"), SCHEMAS["train"])
     assert config.model["seed"] == 7
-
-
-def test_every_setting_of_the_default_model_is_documented():
-    documented = inspect.getdoc(TransformerClassifier.__init__)
-    missing = [name for name in inspect.signature(TransformerClassifier).parameters if f"{name}:" not in documented]
-    assert missing == []

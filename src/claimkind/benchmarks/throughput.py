@@ -198,9 +198,11 @@ def _labels_of(classifier: Predictor) -> Label:
 
 
 def _ours_in(precision: str, folder: Path, _: Path) -> Label:
+    from claimkind.models.transformer.inference import TorchBackend
+
     classifier = models.load(folder)
     inner: Any = classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
-    inner.precision = precision
+    inner.backend_ = TorchBackend(inner.model_, precision)
     return _labels_of(classifier)
 
 

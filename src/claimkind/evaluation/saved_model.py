@@ -93,9 +93,8 @@ def _on_dataset(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:
     scores = estimate(truth, probabilities, groups.tolist(), samples=config.bootstrap_samples, seed=0)
     metrics = with_bounds(scores, config.split)
     metrics[f"{config.split}_ece"] = expected_calibration_error(truth, probabilities)
-    abstain_below = getattr(classifier, "abstain_below", 0.0)
-    if abstain_below:
-        coverage, precision = coverage_and_precision(truth, probabilities, abstain_below)
+    if classifier.abstain_below:
+        coverage, precision = coverage_and_precision(truth, probabilities, classifier.abstain_below)
         metrics |= {f"{config.split}_coverage_decided": coverage, f"{config.split}_precision_decided": precision}
     tables = {"whole": _whole(scores, metrics, config.split), "classes": _classes(scores, truth)}
     tables |= _parts(rows, truth, probabilities, groups, config.bootstrap_samples)

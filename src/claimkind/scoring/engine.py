@@ -80,7 +80,7 @@ def run(config: ScoreConfig) -> Summary:
     summary = Summary(tracking.fetch_reference(config.model_uri))
     kept: list[pd.DataFrame] = []
     stamps = _stamps(files)
-    work = _work(config, files, folder, getattr(classifier, "compute_dtype", ""))
+    work = _work(config, files, folder, classifier.compute_dtype)
     with journal.opened(work), _progress(files, config) as progress:
         parts, done, size = 0, journal.done, _size_of_texts(files, config)
         for rows, rejected in _scored(_chunks(files, config), _Labeller(classifier, folder, config.processes), journal):
@@ -363,7 +363,7 @@ def _pool(labeller: _Labeller, *, worth: bool) -> Iterator[tuple[Executor, int]]
     """
     processes = labeller.processes or (_cores() if worth else 1)
     pool: Executor
-    if getattr(labeller.classifier, "single_threaded", False) and processes > 1:
+    if labeller.classifier.single_threaded and processes > 1:
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(processes, spawn, initializer=start_worker, initargs=(str(labeller.folder),))
         ahead = processes + 1

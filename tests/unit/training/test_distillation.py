@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from claimkind.errors import ClaimkindError
-from claimkind.models.hashing import HashingClassifier
+from claimkind.models.hashing import HashingClassifier, HashingSettings
 from claimkind.training.distillation import Distillation, Excluded, distil, label_with_teacher, read_texts
 from claimkind.training.weights import WeightedExamples
 
@@ -28,7 +28,9 @@ def test_a_text_is_an_example_of_each_class_that_the_teacher_holds_possible():
 def test_a_student_learns_the_probabilities_of_its_teacher():
     texts = ["Sun.", "Rain?"] * 50
     examples = label_with_teacher(Teacher(), texts, np.ones(100))
-    student = HashingClassifier(C=1e4, balanced=False).fit(examples.texts, examples.evidence, weights=examples.weights)
+    student = HashingClassifier(HashingSettings(C=1e4, balanced=False)).fit(
+        examples.texts, examples.evidence, weights=examples.weights
+    )
     np.testing.assert_allclose(student.predict_proba(["Rain?"]), [[0.7, 0.3, 0.0]], atol=0.02)
 
 
