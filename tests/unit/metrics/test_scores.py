@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from claimkind.evaluation import plots
 from claimkind.labels import LABELS
 from claimkind.metrics import bootstrap, calibration, scores
 
@@ -70,9 +69,3 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         found = bootstrap.estimate(np.zeros(400, dtype=int), probabilities, groups, samples=400, seed=seed)["accuracy"]
         covered += found.low <= 0.8 <= found.high
     assert 0.90 <= covered / 200 <= 0.99
-
-
-def test_pictures_are_drawn_also_when_a_class_is_missing():
-    for truth in (TRUTH, np.zeros(300, dtype=int)):
-        for plot in (plots.plot_confusion, plots.plot_reliability, plots.plot_precision_recall):
-            assert plot(truth, PROBABILITIES, "title").axes[0].get_title().startswith("title")
