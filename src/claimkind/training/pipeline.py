@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
 from datasets import Dataset
 
 from claimkind import models, tracking
@@ -18,16 +17,9 @@ from claimkind.dataset.rows import evidence_of, predictions_of, with_names
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import model_card, plots
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
-from claimkind.evaluation.slices import slices_of, table_of
-from claimkind.labels import LABELS, has_hard_label
-from claimkind.metrics.bootstrap import Estimate, check_samples, estimate, with_bounds
-from claimkind.metrics.calibration import (
-    brier_score,
-    class_calibration_error,
-    coverage_and_precision,
-    expected_calibration_error,
-    log_loss,
-)
+from claimkind.evaluation.evaluation import Evaluation, evaluate, predictions_for
+from claimkind.labels import has_hard_label
+from claimkind.metrics.bootstrap import Estimate, check_samples
 from claimkind.metrics.scores import macro_f1
 from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics, check_seed
 from claimkind.models.calibration import CalibratedClassifier, check_precision, fit_temperature, rescale, threshold_for
@@ -100,12 +92,11 @@ def _train(planned: _Planned, work_dir: Path, config: TrainConfig) -> tuple[Trai
         surest = threshold_at_precision(truth, rescale(raw, calibrated.temperature))
         _evaluate(calibrated, raw, surest, dataset, "validation", config, tracked)
         raw = classifier.predict_proba(dataset.splits["test"]["text"][:])
-        scores = _evaluate(calibrated, raw, surest, dataset, "test", config, tracked)
+        test = _evaluate(calibrated, raw, surest, dataset, "test", config, tracked)
         if isinstance(classifier, Explainable):
             tracked.log_figure(plots.plot_strongest(classifier.strongest(20)), "plots/strongest_ngrams.png")
-        probabilities = rescale(raw, calibrated.temperature)
-        tracked.log_text(_card(name, calibrated, dataset, weights, scores, probabilities, config), "model_card.md")
-    return TrainedRun(name, tracked.run_id, model_uri, scores), unmet
+        tracked.log_text(_card(name, calibrated, dataset, weights, test, config), "model_card.md")
+    return TrainedRun(name, tracked.run_id, model_uri, test.scores), unmet
 
 
 def _calibrated(
@@ -303,29 +294,23 @@ def _evaluate(
     split: str,
     config: TrainConfig,
     tracked: tracking.Run,
-) -> dict[str, Estimate]:
-    """Log what the model's probabilities, (n, 3) before calibration, are worth on a split."""
+) -> Evaluation:
+    """Log the evaluation of the model's probabilities, (n, 3) before calibration, on a split."""
     rows = dataset.splits[split]
-    truth, probabilities = np.asarray(rows["label"]), rescale(raw, calibrated.temperature)
-    scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
-    tracked.log_metrics(with_bounds(scores, split) | _calibration(truth, probabilities, split))
-    tracked.log_metrics({f"{split}_uncalibrated_ece": expected_calibration_error(truth, raw)})
-    tracked.log_metrics(_decisions(truth, probabilities, surest, f"{split}_{{}}_at_95"))
-    if calibrated.abstain_below:
-        tracked.log_metrics(_decisions(truth, probabilities, calibrated.abstain_below, f"{split}_{{}}_decided"))
-    tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
-    tracked.log_table(predictions_of(rows, probabilities), f"predictions/{split}.parquet")
+    predictions = predictions_for(rows, rescale(raw, calibrated.temperature))
+    evaluation = evaluate(
+        predictions, samples=config.bootstrap_samples, abstain_below=calibrated.abstain_below, threshold=surest,
+        uncalibrated=raw,
+    )  # fmt: skip
+    tracked.log_metrics(evaluation.metrics(split))
+    tracked.log_table(predictions_of(rows, predictions.probabilities), f"predictions/{split}.parquet")
     if split == "test":  # what scoring compares other texts with
-        said = label_probabilities(calibrated, probabilities)
-        tracked.log_text(
-            json.dumps(reference_of(said["label"].tolist(), probabilities.max(axis=1))), tracking.REFERENCE
-        )
-    title = f"{dataset.name} {split}, n = {len(rows)}"
-    tracked.log_figure(plots.plot_confusion(truth, probabilities, title), f"plots/{split}_confusion.png")
-    tracked.log_figure(plots.plot_reliability(truth, probabilities, title), f"plots/{split}_reliability.png")
-    tracked.log_figure(plots.plot_risk_coverage(truth, probabilities, title), f"plots/{split}_risk_coverage.png")
-    tracked.log_figure(plots.plot_precision_recall(truth, probabilities, title), f"plots/{split}_precision_recall.png")
-    return scores
+        said = label_probabilities(calibrated, predictions.probabilities)
+        confidence = predictions.probabilities.max(axis=1)
+        tracked.log_text(json.dumps(reference_of(said["label"].tolist(), confidence)), tracking.REFERENCE)
+    for name, figure in plots.figures_of(predictions, f"{dataset.name} {split}, n = {len(rows)}").items():
+        tracked.log_figure(figure, f"plots/{split}_{name}.png")
+    return evaluation
 
 
 def _card(
@@ -333,30 +318,17 @@ def _card(
     calibrated: CalibratedClassifier,
     dataset: BuiltDataset,
     weights: np.ndarray,
-    scores: Mapping[str, Estimate],
-    probabilities: np.ndarray,
+    evaluation: Evaluation,
     config: TrainConfig,
 ) -> str:
     trained = with_names(dataset.splits["train"])[weights > 0][["source", "label", "licence"]]
-    rows = dataset.splits["test"]
-    coverage, precision = coverage_and_precision(np.asarray(rows["label"]), probabilities, calibrated.abstain_below)
     subject = model_card.Subject(
         name, models.family_of(calibrated), dataset.name, dataset.fingerprint, trained, calibrated.temperature,
-        calibrated.abstain_below, coverage, precision, _teachers(config),
+        calibrated.abstain_below, _teachers(config),
     )  # fmt: skip
-    groups = np.asarray(rows["group"][:], dtype=object)
-    sources = np.asarray(rows["source"][:], dtype=object)
-    tables = {
-        heading: table_of(masks, np.asarray(rows["label"]), probabilities, groups, samples=config.bootstrap_samples)
-        for heading, masks in (
-            ("source", {str(source): sources == source for source in sorted(set(sources))}),
-            ("wording", slices_of(rows["text"][:])),
-        )
-    }
     suite = Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl"
-    if suite.is_file():
-        tables["behaviour (pairs that an edit must change, or must not)"] = pass_rates(calibrated, read_pairs(suite))
-    return model_card.render(subject, scores, tables)
+    behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
+    return model_card.render(subject, evaluation, behaviour)
 
 
 def _teachers(config: TrainConfig) -> list[str]:
@@ -368,34 +340,3 @@ def _teachers(config: TrainConfig) -> list[str]:
         further = f", and of those in {', '.join(config.distil_texts)}" if config.distil_texts else ""
         said.append(f"The model `{config.distil_from}` said what the sentences without a label are{further}.")
     return said
-
-
-def _by_source(
-    truth: np.ndarray, probabilities: np.ndarray, rows: pd.DataFrame, split: str, samples: int
-) -> dict[str, float]:
-    """Macro F1 within each source, over the classes that occur there, where there are several."""
-    metrics: dict[str, float] = {}
-    for source, index in rows.groupby("source").indices.items():
-        if len(index) == len(rows):
-            return {}
-        groups = rows["group"].iloc[index].tolist()
-        scores = estimate(truth[index], probabilities[index], groups, samples=samples, seed=0, absent_counts=False)
-        metrics |= with_bounds({f"macro_f1_{source}": scores["macro_f1"]}, split)
-    return metrics
-
-
-def _calibration(truth: np.ndarray, probabilities: np.ndarray, split: str) -> dict[str, float]:
-    metrics = {
-        f"{split}_log_loss": log_loss(truth, probabilities),
-        f"{split}_brier_score": brier_score(truth, probabilities),
-        f"{split}_ece": expected_calibration_error(truth, probabilities),
-    }
-    for index, label in enumerate(LABELS):
-        metrics[f"{split}_ece_{label}"] = class_calibration_error(truth == index, probabilities[:, index])
-    return metrics
-
-
-def _decisions(truth: np.ndarray, probabilities: np.ndarray, threshold: float, name: str) -> dict[str, float]:
-    """Coverage, and precision where anything is covered, of the labels that are at least so sure."""
-    coverage, precision = coverage_and_precision(truth, probabilities, threshold)
-    return {name.format("coverage"): coverage} | ({name.format("precision"): precision} if coverage else {})
