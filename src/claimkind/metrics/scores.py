@@ -14,6 +14,7 @@ import numpy as np
 from claimkind.labels import LABELS
 
 _CLASSES = len(LABELS)
+_BLOCK = 64  # bootstrap samples that are computed at once, so that their weights fit the cache
 Value = TypeVar("Value")
 
 
@@ -124,6 +125,58 @@ def _accuracy(samples: Samples) -> np.ndarray:
     return ratio(hits.sum(axis=-1), true.sum(axis=-1))
 
 
+def _matthews(samples: Samples) -> np.ndarray:
+    """Matthews correlation of several classes (Gorodkin 2004, R_K); 0 where all labels or all predictions are equal."""
+    hits, true, predicted = _margins(samples.confusion)
+    size = true.sum(axis=-1)
+    covariance = hits.sum(axis=-1) * size - (true * predicted).sum(axis=-1)
+    variances = [size**2 - (counts**2).sum(axis=-1) for counts in (true, predicted)]
+    return ratio(covariance, np.sqrt(variances[0] * variances[1]))
+
+
+def _macro_auroc(samples: Samples) -> np.ndarray:
+    """Mean area under the ROC curve of each class against the others, over the classes that occur.
+
+    A sample that consists of a class alone, or leaves it out, has the area of all sentences for the class.
+    """
+    whole = _auroc(samples.whole)
+    defined = ~np.isnan(whole[0])
+    if not defined.any():
+        return np.full(len(samples.drawn), np.nan)
+    sampled = _auroc(samples)
+    return np.where(np.isnan(sampled), whole, sampled)[:, defined].mean(axis=-1)
+
+
+def _auroc(samples: Samples) -> np.ndarray:
+    """Area under the ROC curve of each class against the others: (samples, 3), NaN where it is undefined."""
+    blocks = range(0, len(samples.drawn), _BLOCK)
+    weights = (samples.drawn[start : start + _BLOCK, samples.members].astype(float) for start in blocks)
+    classes = [(samples.truth == index, samples.probabilities[:, index]) for index in range(_CLASSES)]
+    return np.concatenate([np.stack([_binary_auroc(*of_class, w) for of_class in classes], axis=1) for w in weights])
+
+
+def _binary_auroc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted area under the ROC curve: the probability that a positive ranks above a negative, ties counting half.
+
+    Args:
+        positive: (n,) bool.
+        scores: (n,).
+        weights: (samples, n).
+
+    Returns:
+        (samples,); NaN where there is no positive or no negative.
+    """
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))  # equal scores are summed up
+    positives, negatives = (
+        np.add.reduceat(weights[:, order] * mask[order], starts, axis=1) for mask in (positive, ~positive)
+    )
+    below = np.cumsum(negatives, axis=1) - negatives
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    ranked = (positives * (below + negatives / 2)).sum(axis=1)
+    return np.divide(ranked, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+
 def _precision(samples: Samples) -> np.ndarray:
     hits, _, predicted = _margins(samples.confusion)
     return ratio(hits, predicted)
@@ -144,6 +197,8 @@ ACCURACY = Metric("accuracy", "accuracy", _accuracy)
 METRICS = (
     MACRO_F1,
     ACCURACY,
+    Metric("mcc", "Matthews correlation", _matthews),
+    Metric("macro_auroc", "macro AUROC", _macro_auroc),
     Metric("precision", "precision", _precision, per_class=True),
     Metric("recall", "recall", _recall, per_class=True),
     Metric("f1", "F1", _sampled_f1, per_class=True),
