@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from claimkind.config import DatasetConfig, ScoreConfig
+from claimkind.config import DatasetConfig
 from claimkind.dataset.build import refuse_benchmarks
 from claimkind.dataset.near_duplicates import merge_groups, near_duplicate_links, normalise
 from claimkind.errors import ClaimkindError
-from claimkind.io.readers import find_files
+from claimkind.io.files import find_files
 from claimkind.labels import LABELS
 from claimkind.models.base import Predictor
-from claimkind.scoring.engine import read_units
+from claimkind.scoring.inputs import ReadOptions, read_units
 
 _LEAST = 0.02  # what a teacher holds for less likely does not change the student
 
@@ -60,10 +60,10 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], dataset: DatasetCo
     found: dict[str, str] = {}
     for path in paths:
         try:
-            for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
+            for chunk in read_units(find_files(Path(path)), ReadOptions()):
                 found.update(dict.fromkeys(chunk.rows["text"], path))
         except ClaimkindError as error:
-            raise ClaimkindError(str(error).replace("input=", "distil_texts names ", 1)) from None
+            raise ClaimkindError(f"distil_texts: {error}") from None
     keys = pd.Series([normalise(text) for text in found], dtype=object)
     refuse_benchmarks(keys, pd.Series(list(found.values()), dtype=object), dataset.contamination_hashes)
     if not found:
