@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from claimkind import tracking
-from claimkind.config import ScoreConfig
 from claimkind.dataset.contamination import check_contamination
 from claimkind.dataset.near_duplicates import merge_groups, near_duplicate_links, normalise
 from claimkind.errors import ClaimkindError
-from claimkind.io.readers import find_files
+from claimkind.io.files import find_files
 from claimkind.labels import LABELS, has_hard_label
 from claimkind.models.base import Predictor
-from claimkind.scoring.engine import read_units
+from claimkind.scoring.inputs import ReadOptions, read_units
 from claimkind.training.weights import WeightedExamples
 
 _LEAST_PROBABILITY = 0.02
@@ -132,7 +131,7 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], excluded: Excluded
 
 def _sentences_of(path: str) -> Iterator[str]:
     try:
-        for chunk in read_units(find_files(Path(path)), ScoreConfig(input=path)):
+        for chunk in read_units(find_files(Path(path)), ReadOptions()):
             yield from chunk.rows["text"]
     except ClaimkindError as error:
-        raise ClaimkindError(str(error).replace("input=", "distil_texts names ", 1)) from None
+        raise ClaimkindError(f"distil_texts: {error}") from None
