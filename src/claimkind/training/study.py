@@ -113,7 +113,7 @@ def run_of_study(
     with tracking.locked(name):
         if study.user_attrs.get(_SHARED, shared) != shared:
             raise ClaimkindError(
-                f"the study {name} was of another dataset, model or setting, and its trials do not compare with these: "
+                f"the study {name} was of another dataset, model or setting, so its trials cannot be compared with these: "
                 "give another study_name"
             )
         study.set_user_attr(_SHARED, shared)
