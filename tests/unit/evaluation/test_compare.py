@@ -69,6 +69,16 @@ def test_configurations_of_one_name_are_distinguished_by_their_settings(experime
     assert set(experiment.compare().index) == {"tfidf-bundled (model.C=1)", "tfidf-bundled (model.C=9)"}
 
 
+def test_the_text_is_the_title_the_table_and_the_verdicts(experiment):
+    experiment.log("good", accuracy=0.9, alpha=1)
+    experiment.log("bad", accuracy=0.5, draw=3, alpha=2)
+    title, header, *rows, verdict = experiment.run().text().splitlines()
+    assert title == "dataset bundled, fingerprint b1, test split"
+    assert header.split()[:2] == ["configuration", "seeds"]
+    assert [row.split()[:3] for row in rows] == [["good", "1", "0.900"], ["bad", "1", "0.500"]]
+    assert verdict.startswith("good is better than bad by ")
+
+
 def test_seeds_under_one_name_are_one_configuration(experiment):
     for seed in range(3):
         experiment.log("mine", seed=seed)
