@@ -33,13 +33,13 @@ def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDa
     )
     work_dir = Path(config.paths.data_dir) / "checkpoints" / key
     try:
-        with tracking.locked(str(work_dir.resolve())).acquire(timeout=0):
+        with tracking.lock(str(work_dir.resolve())).acquire(timeout=0):
             if config.resume and not (work_dir / "run_id").is_file():
                 raise ClaimkindError(
                     f"resume=true, but {work_dir} holds no unfinished training like this: leave it out"
                 )
             if not config.resume:
-                tracking.end_as_killed(_resumed_run(work_dir) or "")  # what kill -9 left there
+                tracking.end_killed_run(_resumed_run(work_dir) or "")  # what kill -9 left there
                 shutil.rmtree(work_dir, ignore_errors=True)
             yield work_dir
             shutil.rmtree(work_dir, ignore_errors=True)

@@ -155,7 +155,7 @@ def _open_study(config: TuneConfig, name: str) -> "optuna.Study":
     if config.storage.startswith("sqlite:///"):
         Path(config.storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     # Under a lock, since several workers may find no tables and make them; without the notes on what is experimental.
-    with tracking.locked(config.storage), warnings.catch_warnings():
+    with tracking.lock(config.storage), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = _open_storage(config)
         return optuna.create_study(
@@ -171,7 +171,7 @@ def _open_storage(config: TuneConfig) -> "optuna.storages.RDBStorage":
     retry = optuna.storages.RetryHeartbeatStaleTrialCallback()
 
     def begin_anew(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
-        tracking.end_left_running(study.user_attrs.get(_RUN_ID, ""), _trial_name(trial))
+        tracking.end_killed_children(study.user_attrs.get(_RUN_ID, ""), _trial_name(trial))
         retry(study, trial)
 
     try:
@@ -197,14 +197,14 @@ def _parent_run(study: "optuna.Study", config: TuneConfig, name: str, dataset: B
         ClaimkindError: the study is of another search.
     """
     shared = fingerprint(_searched_with(config, dataset))
-    with tracking.locked(name):
+    with tracking.lock(name):
         if study.user_attrs.get(_SHARED, shared) != shared:
             raise ClaimkindError(
                 f"the study {name} was of another dataset, model or setting, and its trials do not compare with these: "
                 "give another study_name"
             )
         study.set_user_attr(_SHARED, shared)
-        if not tracking.is_there(study.user_attrs.get(_RUN_ID, "")):  # not yet, or not any more
+        if not tracking.run_exists(study.user_attrs.get(_RUN_ID, "")):  # not yet, or not any more
             with tracking.start_run(config.experiment_name, f"search-{name}", {"kind": "search"}) as tracked:
                 params = {"study": name, "dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
                 tracked.log_config(asdict(config), params)
@@ -220,7 +220,7 @@ def _work_in_processes(config: TuneConfig, name: str, parent_run_id: str) -> Non
         context.Process(target=_work_apart, args=(config, name, parent_run_id, number))
         for number in range(config.workers)
     ]
-    with tracking.signals_raise():
+    with tracking.exit_on_signals():
         try:
             for worker in workers:
                 worker.start()

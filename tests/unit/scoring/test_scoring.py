@@ -21,6 +21,10 @@ from claimkind.scoring.report import write_report
 class MaySpeculates:
     """Calls a text with the word *may* speculative, any other factual."""
 
+    single_threaded = False
+    compute_dtype = "fp64, CPU"
+    abstain_below = 0.0
+
     def predict_proba(self, texts):
         certain = np.array([[0.1, 0.8, 0.1] if "may" in text else [0.9, 0.05, 0.05] for text in texts])
         return certain.reshape(-1, 3)
