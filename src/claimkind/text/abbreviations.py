@@ -25,7 +25,9 @@ BEFORE_NUMBER = frozenset(
 NAMES_WITH_MARK = ("Yahoo", "Jeopardy")
 """Names that end in an exclamation mark."""
 
-NEVER_LAST = frozenset("c vs v cf e.g eg i.e ie viz approx ca circa incl excl esp resp aka a.k.a c/o w".split()) - {"circa"}
+NEVER_LAST = frozenset("c vs v cf e.g eg i.e ie viz approx ca circa incl excl esp resp aka a.k.a c/o w".split()) - {
+    "circa"
+}
 """Never the end of a sentence, since something must follow."""
 
 AMBIGUOUS = frozenset(

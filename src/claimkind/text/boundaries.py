@@ -18,9 +18,7 @@ _AFTER = re.compile(
     rf"(?P<dash>[–—-]*)\s?(?P<openers>[{re.escape(OPENERS)}]*)\s?"
     r"(?P<word>[^\W\d_][\w’'&-]*|)\.?(?:\s+(?P<second>\w[\w’'-]*))?"
 )
-_MARKER = re.compile(
-    r"|\(?(?:\d{1,3}(?:\.\d{1,2})*|[ivxlIVXL]{1,6}|[A-Za-z])\)?"
-)
+_MARKER = re.compile(r"|\(?(?:\d{1,3}(?:\.\d{1,2})*|[ivxlIVXL]{1,6}|[A-Za-z])\)?")
 _LETTERS = re.compile(r"(?:^|.*[^A-Za-z.])(?:[A-Za-z]\.)+[A-Za-z]")
 _INITIAL = re.compile(r"(?:.*[()/&-])?[A-Z]")
 _TIME = re.compile(r"\d*[ap]\.?m", re.IGNORECASE)
@@ -108,7 +106,7 @@ def _full_stop_ends(candidate: Candidate, after: _Next) -> bool:
         return False
     if key in words.NEVER_LAST and word != "C":
         return False
-    if key in words.BEFORE_NUMBER and (after.first.isdigit() or after.first in "([§#") :
+    if key in words.BEFORE_NUMBER and (after.first.isdigit() or after.first in "([§#"):
         return False
     if _TIME.fullmatch(key):
         return _time_ends(candidate.after, after)
@@ -123,7 +121,12 @@ def _is_plain(word: str) -> bool:
     """Whether a word in lower case is no abbreviation, so that a full stop ends the sentence before lower case too."""
     if word in words.STARTERS:
         return True
-    return len(word) >= _SUBJECTLESS and word.isalpha() and (word.islower() or word.isupper()) and word.lower() not in words.ABBREVIATIONS
+    return (
+        len(word) >= _SUBJECTLESS
+        and word.isalpha()
+        and (word.islower() or word.isupper())
+        and word.lower() not in words.ABBREVIATIONS
+    )
 
 
 def _time_ends(text: str, after: _Next) -> bool:
