@@ -22,10 +22,10 @@ from claimkind.errors import ClaimkindError
 
 @runtime_checkable
 class Result(Protocol):
-    """What a script's function returns: what it was called for, which goes to stdout. Everything else is logged."""
+    """What the function of a script returns. Its text is printed on stdout; everything else is logged on stderr."""
 
     def text(self) -> str:
-        """The lines to print."""
+        """One or several lines, without the final newline."""
         ...
 
 
@@ -40,52 +40,52 @@ COMMANDS: dict[str, str] = {
     "score_spark": "claimkind.scoring.spark:run",
     "benchmark": "claimkind.benchmarks.base:run",
 }
-"""By script, the function that it calls with its checked configuration, as `module:name`. It is imported when the
-script starts and not before, so that importing this module stays fast."""
+"""By script, the function that is called with its configuration, as `module:name`. The module is imported only when
+the script starts, since some imports take seconds."""
 
 # Libraries read these when they are first imported.
 _ENVIRONMENT = {
-    # Nothing leaves the machine unless the user asks for it.
+    # Nothing leaves the machine unless the user wants it.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    # Progress bars of steps that take a moment hide those of steps that take long.
+    # The progress bars of short steps would hide those of long ones.
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # The workers of a data loader would warn at each fork; texts are tokenised before any fork.
+    # Without it each fork of a data loader warns; texts are tokenised before any fork.
     "TOKENIZERS_PARALLELISM": "true",
-    # Hydra prints errors in a form of its own unless this lets them through.
+    # Hydra prints errors in its own form unless this lets them through.
     "HYDRA_FULL_ERROR": "1",
 }
 
 
 def command(name: str, config_dir: Path) -> Callable[[], None]:
-    """Make the `main` of a script: compose the configuration, check it, run, print the result.
+    """Make the `main` of a script, which composes and checks the configuration, runs, and prints the result.
 
     Args:
-        name: of the script: of its function in `COMMANDS`, its schema in `SCHEMAS` and its primary configuration.
+        name: of the script, and of its function in `COMMANDS`, its schema in `SCHEMAS` and its primary configuration.
         config_dir: the folder `configs/`.
 
     Returns:
-        A function without arguments that reads `sys.argv`. It exits with 2 on bad input, 1 on too many bad rows, 130
-        on Ctrl-C.
+        A function without arguments that reads `sys.argv`. Its exit codes: 2 for bad input, 1 for too many rows that
+        cannot be scored, 130 for Ctrl-C.
     """
     register_schemas()
     raised: list[ClaimkindError] = []
 
-    def checked(config: DictConfig) -> None:
+    def run_job(config: DictConfig) -> None:
         try:
             with _permission_errors_explained():
-                _show(_function_of(name)(to_schema(config, SCHEMAS[name])))
+                _print_result(_function_of(name)(to_schema(config, SCHEMAS[name])))
         except ClaimkindError as error:
-            _show(error.result)
+            _print_result(error.result)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
-                # Raised, so that Hydra marks the job as failed; it goes on with the others.
+                # Raised, so that Hydra marks the job as failed; it goes on with the other jobs.
                 print(f"error in job {HydraConfig.get().job.num}: {error}", file=sys.stderr)
                 raise
-            # Kept, not raised: Hydra would print lines of its own around it.
+            # Kept for later: if it were raised, Hydra would print lines around it.
             raised.append(error)
 
-    hydra_main = hydra.main(version_base=None, config_path=str(config_dir), config_name=name)(checked)
+    hydra_main = hydra.main(version_base=None, config_path=str(config_dir), config_name=name)(run_job)
 
     def main() -> None:
         for variable, value in _ENVIRONMENT.items():
@@ -96,7 +96,7 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
             for error in raised:
                 raise error
         except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
-            print(f"error: {sentence_of(error, name)}", file=sys.stderr)
+            print(f"error: {explain_error(error, name)}", file=sys.stderr)
             sys.exit(error.exit_code if isinstance(error, ClaimkindError) else 2)
         except KeyboardInterrupt:
             print("stopped by Ctrl-C", file=sys.stderr)
@@ -111,7 +111,7 @@ def _function_of(name: str) -> Callable[[Any], object]:
     return found
 
 
-def _show(result: object) -> None:
+def _print_result(result: object) -> None:
     if isinstance(result, Result):
         print(result.text(), flush=True)
 
@@ -124,7 +124,7 @@ def _group_errors_explained() -> Iterator[None]:
         if "Config group override" not in str(error):
             raise
         raise ClaimkindError(
-            "a group of configurations is given a number, expected the name of one of its files, as in model=tfidf"
+            "a configuration group has a number as its value, expected the name of one of its files, as in model=tfidf"
         ) from None
 
 
@@ -134,17 +134,23 @@ def _permission_errors_explained() -> Iterator[None]:
         yield
     except PermissionError as error:
         raise ClaimkindError(
-            f"{error.filename or error} may not be read or written, expected permission: change it or choose another"
+            f"{error.filename or error} may not be read or written, expected permission: change its permissions or "
+            "choose another file"
         ) from None
 
 
-def sentence_of(error: Exception, config_name: str) -> str:
-    """The one sentence that tells a user what is wrong."""
-    cause = error.__cause__
+def explain_error(error: Exception, name: str) -> str:
+    """One sentence for an error of a script: what was found, what was expected and what to do.
+
+    Args:
+        error: one of ours, of Hydra or of OmegaConf.
+        name: of the script.
+    """
     if isinstance(error, ClaimkindError):
         return str(error)
-    if isinstance(error, OmegaConfBaseException):
-        return explain(error, SCHEMAS[config_name])
+    cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
+    if isinstance(cause, OmegaConfBaseException):
+        return explain(cause, SCHEMAS[name])
     if isinstance(error, MissingConfigException):
         return _unknown_option(error)
     if isinstance(error, OverrideParseException):
@@ -152,12 +158,10 @@ def sentence_of(error: Exception, config_name: str) -> str:
             f"the argument {error.override!r} cannot be read, expected key=value: a value of more than letters, "
             "digits and ./:-_ is quoted twice, as in 'input=\"my file.csv\"'"
         )
-    if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
-        return explain(cause, SCHEMAS[config_name])
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
-        return f"{unknown[1]} is no setting; {nearest(unknown[1], field_names(SCHEMAS[config_name]))}"
+        return f"{unknown[1]} is no setting; {nearest(unknown[1], field_names(SCHEMAS[name]))}"
     return f"{text.rstrip('.')}; correct the command line"
 
 

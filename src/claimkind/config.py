@@ -1,14 +1,14 @@
 """The schema of every script's configuration, and the checks that Hydra leaves out.
 
 Hydra checks a configuration against a schema only while it composes it; `+key` gets past. `to_schema` merges once more
-and hands on plain dataclasses, so nothing below a script's `run` knows of Hydra. The settings of a model or a source
-are checked against the signature of the class that they build, which makes that signature their only schema.
+and returns plain dataclasses, so nothing below a script's `run` depends on Hydra. The settings of a model or a source
+are checked against the arguments of the class that `build` makes from them, which are their only schema.
 """
 
 import difflib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar
 
@@ -34,10 +34,11 @@ class PathsConfig:
     """Folders, relative to the working folder unless absolute (group `paths`)."""
 
     seeds_dir: str = "seeds"
+    """Hand-written documents, labels and test suites, which are read only."""
     data_dir: str = "data"
-    """Everything built or downloaded goes below it."""
+    """Everything that is built or downloaded."""
     corpora_dir: str = "data/corpora"
-    """Where the files of public corpora are, or are downloaded to."""
+    """The files of the public corpora; missing ones are downloaded to it."""
 
 
 @dataclass
@@ -45,15 +46,25 @@ class DatasetConfig:
     """What a dataset is made of (`configs/dataset/`)."""
 
     name: str = MISSING
+    """Name of the dataset and of its folder in `paths.data_dir`."""
     sources: dict[str, Any] = field(default_factory=dict)
+    """The origins of the sentences by name, each with the settings of one file of `configs/source/`."""
     validation_share: float = 0.15
+    """Share of the labelled sentences in the validation split, from 0 to 1."""
     test_share: float = 0.15
+    """Share of the labelled sentences in the test split, from 0 to 1."""
     always_test: list[str] = field(default_factory=list)
+    """Names of documents that are in the test split for every seed."""
     contamination_hashes: list[str] = field(default_factory=list)
+    """Files with digests of the sentences of benchmarks; a dataset with one of these sentences is refused."""
     corrections: list[str] = field(default_factory=list)
+    """CSV files of `scripts/audit_labels.py` whose column `corrected` replaces labels."""
     licence: str = "any"
+    """`any`, or `commercial` for sentences under licences that allow commercial use only."""
     near_duplicate_threshold: float = 0.7
+    """Similarity of two sentences, from 0 to 1, from which on they are in the same split."""
     split_seed: int = 0
+    """Seed of the assignment of groups to splits."""
 
 
 @dataclass
@@ -61,7 +72,9 @@ class BuildDatasetConfig:
     """`scripts/build_dataset.py`."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """What to build: a file of `configs/dataset/`."""
     paths: PathsConfig = field(default_factory=PathsConfig)
+    """The folders."""
 
 
 @dataclass
@@ -69,53 +82,67 @@ class TrainConfig:
     """`scripts/train.py`."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """What to train on: a file of `configs/dataset/`, built before with `scripts/build_dataset.py`."""
     model: dict[str, Any] = field(default_factory=dict)
+    """The family and its settings: a file of `configs/model/`."""
     seed: int = 0
-    evidence_weight: float | None = None
-    """Weight of training rows without a label of ours, which teach by what their source says of them; 0 leaves them
-    out, null takes the `evidence_weight` of the model's family."""
+    """Seed of the model and of the rows that `max_labels` and `max_evidence` draw; 0 to 4294967295."""
+    train_sources: list[str] | None = None
+    """The only sources of the dataset to train on, by name; null takes all. Validation and test stay as they are."""
     source_weights: dict[str, float] = field(default_factory=dict)
-    """Weight of the training rows of a source, 1 where none is given; 0 leaves the source out."""
+    """Factor on the weights of a source's training rows, at least 0; 1 for sources without one, 0 leaves a source
+    out."""
+    evidence_weight: float | None = None
+    """Weight of training rows without a hard label, at least 0, where a row with one has 1; the model learns from
+    their evidence. 0 leaves them out, null takes the default of the model's family."""
     evidence_sources: dict[str, float] = field(default_factory=dict)
-    """Factor on `evidence_weight` by source, 1 where none is given; 0 leaves the evidence of the source out."""
+    """Factor on `evidence_weight` by source, at least 0; 1 for sources without one."""
     max_evidence: int | None = None
-    """So many rows without a label of ours from each source at most, drawn with the seed."""
-    distil_from: str | None = None
-    """A saved model (as `model_uri` of scoring) that says what the rows without a label of ours are, in place of their
-    sources: their weight is `evidence_weight`."""
-    distil_texts: list[str] = field(default_factory=list)
-    """Files or folders with further text for it to label."""
+    """Upper limit on the number of rows without a hard label from each source, drawn with the seed; null: all."""
     max_labels: int | None = None
-    """So many labelled training rows at most, drawn with the seed: for learning curves."""
-    target_precision: float | None = None
-    """The model says `undecided` below the confidence at which so many of its labels are right on validation; null
-    gives every sentence a label."""
-    experiment_name: str = "claimkind"
-    run_name: str | None = None
-    resume: bool = False
+    """Upper limit on the number of labelled training rows, drawn with the seed, for learning curves; null: all."""
+    distil_from: str | None = None
+    """URI of a saved model (as `model_uri` of `scripts/score.py`) whose probabilities are the soft targets of the
+    rows without a hard label, in place of their evidence. Their weight is `evidence_weight`."""
+    distil_texts: list[str] = field(default_factory=list)
+    """Files or folders with further sentences for that model to label."""
     init_from: str | None = None
+    """URI of a saved transformer whose encoder training starts from; null starts from `model.encoder`."""
+    target_precision: float | None = None
+    """The model gives the label `undecided` below the confidence at which its labels reach this precision on
+    validation, above 0 and at most 1; null never abstains."""
     bootstrap_samples: int = 1000
+    """Number of bootstrap samples for the intervals, at least 20."""
+    experiment_name: str = "claimkind"
+    """MLflow experiment of the run."""
+    run_name: str | None = None
+    """Name of the MLflow run; null makes it from the family, the dataset and the seed."""
+    resume: bool = False
+    """Whether to go on with an interrupted training of the same settings, in the same run."""
     paths: PathsConfig = field(default_factory=PathsConfig)
+    """The folders."""
 
 
 @dataclass
 class TuneConfig(TrainConfig):
-    """`scripts/tune.py`: what `scripts/train.py` takes, and what to search."""
+    """`scripts/tune.py`: the settings of `scripts/train.py`, and which of them to search."""
 
     search: dict[str, Any] = field(default_factory=dict)
-    """By dotted key of this configuration, where to search (`configs/search/`)."""
+    """By dotted key of a setting the range or the choices to search: a file of `configs/search/`."""
     trials: int = 20
-    """The search ends when so many trials are done, those of earlier calls included; trials that other workers are at
-    then are not cut off."""
+    """Number of finished trials at which the search ends, those of earlier calls included; trials that other workers
+    have begun by then are finished too."""
     workers: int = 1
-    """Processes that try at the same time."""
+    """Number of processes that work on trials at the same time."""
     prune: bool = True
-    """Whether to stop trials that do worse after an epoch than the median of those before them."""
+    """Whether to stop trials that are worse after an epoch than the median of the earlier ones."""
     study_name: str | None = None
-    """Searches of one name go on from each other; by default the same dataset, model and space do."""
+    """Name of the Optuna study; a search goes on in a study of the same name. Null makes it from the dataset, the
+    model and the space."""
     storage: str = "sqlite:///${paths.data_dir}/studies.db"
+    """Address of the database of studies, as SQLAlchemy takes it."""
     heartbeat_seconds: int = 30
-    """A trial whose process has shown no sign of life for twice as long is begun anew."""
+    """Seconds between signs of life of a trial; one without a sign for twice as long is started again."""
 
 
 @dataclass
@@ -123,11 +150,17 @@ class AuditLabelsConfig:
     """`scripts/audit_labels.py`."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """Whose labels to audit: a file of `configs/dataset/`, built before."""
     model: dict[str, Any] = field(default_factory=dict)
+    """The family that is cross-validated, and its settings: a file of `configs/model/`."""
     output: str = MISSING
+    """The CSV file to write, with a column for corrections."""
     folds: int = 5
+    """Number of folds of the cross-validation, 2 to 100."""
     seed: int = 0
+    """Seed of the folds and the model."""
     paths: PathsConfig = field(default_factory=PathsConfig)
+    """The folders."""
 
 
 @dataclass
@@ -135,12 +168,20 @@ class CompareConfig:
     """`scripts/compare.py`."""
 
     runs: list[str] = field(default_factory=list)
+    """Names or ids of the runs to compare; none compares the newest training of each configuration and seed."""
     experiment_name: str = "claimkind"
+    """MLflow experiment of the runs."""
     dataset_name: str = "bundled"
+    """Only runs on the dataset of this name are compared."""
     promote: bool = False
+    """Whether to register the best model on validation and to let the alias point at it, unless the model that has the
+    alias is as good."""
     bootstrap_samples: int = 2000
+    """Number of bootstrap samples for the intervals and tests, at least 20."""
     registered_name: str = "claimkind"
+    """Name in MLflow's model registry."""
     alias: str = "champion"
+    """Alias in MLflow's model registry."""
 
 
 @dataclass
@@ -148,13 +189,19 @@ class EvaluateConfig:
     """`scripts/evaluate.py`."""
 
     model_uri: str = "models:/claimkind@champion"
+    """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     dataset_name: str = "bundled"
+    """Name of the built dataset to evaluate on."""
     split: str = "test"
+    """`validation` or `test`."""
     probe: dict[str, Any] | None = None
-    """An external test set to evaluate on instead of a built dataset (`configs/probe/`)."""
+    """An external test set to evaluate on instead of a built dataset: a file of `configs/probe/`."""
     experiment_name: str = "claimkind"
+    """MLflow experiment of the run that keeps the results."""
     bootstrap_samples: int = 1000
+    """Number of bootstrap samples for the intervals, at least 20."""
     paths: PathsConfig = field(default_factory=PathsConfig)
+    """The folders."""
 
 
 @dataclass
@@ -162,8 +209,11 @@ class BenchmarkConfig:
     """`scripts/benchmark.py`."""
 
     benchmark: dict[str, Any] = field(default_factory=dict)
+    """What to measure and its settings: a file of `configs/benchmark/`."""
     seed: int = 0
+    """Seed of the benchmarks that draw at random."""
     paths: PathsConfig = field(default_factory=PathsConfig)
+    """The folders."""
 
 
 @dataclass
@@ -171,20 +221,29 @@ class ScoreConfig:
     """`scripts/score.py`."""
 
     input: str = MISSING
+    """The file or folder to score."""
     output: str = MISSING
+    """The file to write; its ending is the format."""
     model_uri: str = "models:/claimkind@champion"
+    """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     unit: str = "auto"
+    """`sentence` scores each row as it is, `document` splits each row into sentences; `auto` splits text files and
+    scores the rows of tables as they are."""
     report: str | None = None
+    """An HTML file to write, with the sentences and their labels; null writes none."""
     explain: bool = False
-    """Whether the report shows which words speak for a label; takes some thirty times as long."""
+    """Whether the report shows which words speak for a label; takes about thirty times as long."""
     text_column: str = "text"
+    """Column of the input with the text."""
     id_column: str = "id"
+    """Column of the input with the id of a row; rows are numbered where it is missing."""
     chunk_size: int = 8192
-    """Rows that are scored and written at once."""
+    """Number of rows that are scored and written at once."""
     max_rejected: int | None = None
-    """Stop when more rows than that cannot be scored; null goes on whatever comes."""
+    """Stop when more rows than this cannot be scored; null never stops."""
     processes: int | None = None
-    """Of a family that computes on one core; null starts one for each core where the input is worth it."""
+    """Number of worker processes, for families that compute on one core; null takes one for each core where the input
+    is large enough."""
 
 
 @dataclass
@@ -192,22 +251,26 @@ class ScoreSparkConfig:
     """`scripts/score_spark.py`."""
 
     input: str = MISSING
-    """Any path that Spark reads: a file, a folder, `s3a://…`."""
+    """The path to score, as Spark takes it: a file, a folder, `s3a://…`."""
     output: str = MISSING
+    """The path to write, as Spark takes it."""
     model_uri: str = "models:/claimkind@champion"
+    """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     text_column: str = "text"
+    """Column of the input with the text."""
     input_format: str = "auto"
     """A format that Spark knows; `auto` goes by the ending, and takes parquet where there is none."""
     output_format: str = "auto"
+    """As `input_format`."""
     overwrite: bool = False
-    """Takes away an output that is there before anything is scored."""
+    """Whether to delete an existing output before scoring."""
     env_manager: str = "local"
-    """Where workers run the model: `local`, in the environment that they have; `virtualenv`, `uv` or `conda`, in one
-    that MLflow builds there from the model's requirements."""
+    """Where workers run the model: `local`, in their own environment; `virtualenv`, `uv` or `conda`, in one that MLflow
+    builds from the model's requirements."""
     master: str | None = None
-    """Such as `yarn` or `spark://host:7077`; null leaves it to spark-submit, or is this machine."""
+    """Spark master, such as `yarn` or `spark://host:7077`; null takes that of spark-submit, or this machine."""
     cores: int | None = None
-    """Run on this machine, on so many cores; null takes all where no master is given."""
+    """Number of cores on this machine; null takes all where no master is given."""
     spark: dict[str, str] = field(default_factory=dict)
     """Further settings of Spark by name."""
 
@@ -223,24 +286,25 @@ SCHEMAS: dict[str, type] = {
     "score_spark": ScoreSparkConfig,
     "benchmark": BenchmarkConfig,
 }
-
+"""By script, the schema of its configuration."""
 
 _OPEN = (dict[str, float], dict[str, str])
+"""Types of the fields whose keys the user chooses, so that `source_weights={babe: 0}` adds one."""
 
 
 def register_schemas() -> None:
-    """Make each schema known to Hydra as `<script>_schema`, the first entry of that script's defaults list."""
+    """Register each schema with Hydra as `<script>_schema`, the first entry of the script's defaults list."""
     for name, schema in SCHEMAS.items():
         node = OmegaConf.structured(schema)
         for entry in fields(schema):
-            if entry.type in _OPEN:  # whose keys are the user's, so that `source_weights={babe: 0}` adds one
+            if entry.type in _OPEN:
                 OmegaConf.set_struct(node[entry.name], False)
         ConfigStore.instance().store(name=f"{name}_schema", node=node)
     ConfigStore.instance().store(group="paths", name="default", node=PathsConfig)
 
 
 def to_schema(config: DictConfig, schema: type[T]) -> T:
-    """Check a composed configuration against its schema once more, and make it a plain dataclass.
+    """Check a composed configuration against its schema, and convert it to a plain dataclass.
 
     Raises:
         ClaimkindError: a key is unknown, a value has the wrong type, or a mandatory value is missing.
@@ -253,7 +317,7 @@ def to_schema(config: DictConfig, schema: type[T]) -> T:
 
 
 def _without_hydra(config: DictConfig) -> dict[str, Any]:
-    # Plain values: nodes would bring their own types along, and with them the keys that were slipped in.
+    # Plain values: nodes would keep their own types, and with them keys that were added by `+key`.
     visible = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     plain: Any = OmegaConf.to_container(visible, resolve=True)
     return plain
@@ -266,42 +330,59 @@ def changed_settings(config: Any) -> dict[str, Any]:
 
 
 def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
-    """Build the object that settings describe, after checking them against the signature of its class.
+    """Build an object from its settings, after checking them against its class.
+
+    The settings are the arguments of the class, or where its only argument is a settings dataclass, the fields of that.
 
     Args:
-        settings: `_target_`, a dotted path below `package`, and the arguments of that class.
+        settings: `_target_`, the dotted path of a class in `package`, and by name the settings.
         key: where the settings stand in the configuration, for error texts (`model`).
-        package: the only package from which classes are taken: a configuration cannot call what it likes.
+        package: the only package from which classes are taken, so that a configuration cannot call arbitrary code.
 
     Raises:
-        ClaimkindError: the class is not in `package`, or an argument is unknown, missing or of the wrong type.
+        ClaimkindError: the class is not in `package`, or a setting is unknown, missing, of the wrong type or refused
+            by the class.
     """
-    target = str(settings.get("_target_", ""))
+    factory = _class_of(str(settings.get("_target_", "")), key, package)
+    arguments = {name: value for name, value in settings.items() if name != "_target_"}
+    schema = signature_schema(factory)
+    try:
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(arguments)))
+    except OmegaConfBaseException as error:
+        raise ClaimkindError(explain(error, schema, prefix=f"{key}.")) from None
+    return factory(checked) if _settings_class(factory) else factory(**vars(checked))
+
+
+def _class_of(target: str, key: str, package: str) -> type:
     if not target.startswith(f"{package}."):
         raise ClaimkindError(
             f"{key}._target_ is {target!r}, expected a class in {package}: correct it in the YAML file"
         )
     try:
-        factory = hydra.utils.get_class(target)
+        found: type = hydra.utils.get_class(target)
+        return found
     except (ImportError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(":")
         raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({reason}): correct it") from None
-    arguments = {name: value for name, value in settings.items() if name != "_target_"}
-    schema = signature_schema(factory)
-    try:
-        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(arguments)))
-        return factory(**vars(checked))
-    except OmegaConfBaseException as error:
-        raise ClaimkindError(explain(error, schema, prefix=f"{key}.")) from None
 
 
 def signature_schema(factory: type) -> type:
-    """A dataclass with the arguments of a class as its fields: their names, types and defaults."""
+    """The settings of a class as a dataclass: its own, or one made of its arguments with their types and defaults."""
+    own = _settings_class(factory)
+    if own:
+        return own
     signature = inspect.signature(factory, eval_str=True)
     arguments = [
         (name, argument.annotation, _field(argument.default)) for name, argument in signature.parameters.items()
     ]
     return make_dataclass(factory.__name__, arguments, kw_only=True, namespace={"__doc__": factory.__doc__})
+
+
+def _settings_class(factory: type) -> type | None:
+    """The dataclass that is the only argument of a class; None where it takes other arguments."""
+    arguments = list(inspect.signature(factory, eval_str=True).parameters.values())
+    only: Any = arguments[0].annotation if len(arguments) == 1 else None
+    return only if is_dataclass(only) and isinstance(only, type) else None
 
 
 def _field(default: Any) -> Any:
@@ -311,29 +392,52 @@ def _field(default: Any) -> Any:
 
 
 def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = "") -> str:
-    """One sentence for an error of OmegaConf: the key, what was found, what was expected, the nearest valid keys."""
+    """One sentence for an error of OmegaConf: the key, what was found, what was expected and the nearest valid names.
+
+    Args:
+        error: of composing, merging or resolving a configuration.
+        schema: the dataclass of the configuration.
+        prefix: the dotted key of the configuration, if it is part of another.
+    """
     key = prefix + str(error.full_key or error.key or "")
     first_line = str(error).split("\n", maxsplit=1)[0].rstrip(".")
     if isinstance(error, MissingMandatoryValue):
         return f"{key or first_line} has no value, expected one: give it on the command line as {key}=…"
     if isinstance(error, InterpolationKeyError):
         missing = re.sub(r".*'(.+)'.*", r"\1", first_line)
-        return f"{key} refers to {missing}, which this script has not: choose a file of configs/ that is meant for it"
+        return f"{key} refers to {missing}, which this script does not have: choose a file of configs/ made for it"
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        siblings = error.parent_node if isinstance(error.parent_node, DictConfig) else field_names(schema)
-        return f"{key} is no setting; {nearest(str(error.key), map(str, siblings))}"
+        return f"{key} is no setting; {_suggestion(str(error.key), error.parent_node, schema)}"
     if isinstance(error, ValidationError):
         return f"{key} has a wrong value: {first_line[0].lower()}{first_line[1:]}; correct its type"
     return f"{key or 'the configuration'} does not resolve: {first_line}; correct it"
 
 
+def _suggestion(name: str, parent: Any, schema: type | None) -> str:
+    """The setting of this name elsewhere in the configuration, or the names nearest to it where it was given."""
+    if not isinstance(parent, DictConfig):
+        return nearest(name, field_names(schema))
+    whole: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
+    elsewhere = [dotted for dotted in _dotted_names(whole) if dotted.rpartition(".")[2] == name]
+    return f"did you mean {' or '.join(elsewhere[:2])}?" if elsewhere else nearest(name, map(str, parent))
+
+
+def _dotted_names(settings: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    """The names of all settings, nested ones too; Hydra's own aside."""
+    for name, value in settings.items():
+        if prefix or name != "hydra":
+            yield f"{prefix}{name}"
+            if isinstance(value, Mapping):
+                yield from _dotted_names(value, f"{prefix}{name}.")
+
+
 def field_names(schema: type | None) -> list[str]:
-    """Names of the fields of a schema; none of what is no dataclass."""
+    """Names of the fields of a schema; empty if it is not a dataclass."""
     return [entry.name for entry in fields(schema)] if schema and is_dataclass(schema) else []
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """The names nearest to a misspelt one, as the second half of a sentence."""
+    """The valid names nearest to a wrong one, or all if none is near, as the second half of a sentence."""
     known = sorted(entry for entry in valid if not entry.startswith("_"))
     close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(known)}"

@@ -39,5 +39,5 @@ def one_hot(labels: Sequence[str]) -> np.ndarray:
 
 
 def has_hard_label(evidence: np.ndarray) -> np.ndarray:
-    """Mask (n,) of the rows of (n, 3) evidence that allow one class only, as the one-hot rows of labelled sentences do."""
+    """Mask (n,) of the rows of (n, 3) evidence that allow one class only, as rows with a label do."""
     return (np.asarray(evidence) > 0).sum(axis=1) == 1

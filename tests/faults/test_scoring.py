@@ -16,8 +16,8 @@ from claimkind import models
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.labels import one_hot
-from claimkind.models.tfidf import TfidfClassifier
-from claimkind.scoring import engine
+from claimkind.models.tfidf import TfidfClassifier, TfidfSettings
+from claimkind.scoring import engine, report, workers
 from tests.conftest import PLACES, ROOT, TEMPLATES, run_script
 
 SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]
@@ -30,7 +30,7 @@ SCRIPT = str(ROOT / "scripts" / "score.py")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scoring") / "model"
     texts, kinds = zip(*SENTENCES, strict=True)
-    models.save(TfidfClassifier(min_df=1, cues=0).fit(texts, one_hot(kinds)), folder)
+    models.save(TfidfClassifier(TfidfSettings(min_df=1, cues=0)).fit(texts, one_hot(kinds)), folder)
     return folder
 
 
@@ -88,7 +88,9 @@ def test_parts_of_something_else_are_not_mixed_in(changed, model, tmp_path, monk
         write_input(source, 201)
     elif changed == "model":
         texts, kinds = zip(*SENTENCES, strict=True)
-        models.save(TfidfClassifier(min_df=1, cues=0, C=1).fit(texts, one_hot(kinds)), tmp_path / "other")
+        models.save(
+            TfidfClassifier(TfidfSettings(min_df=1, cues=0, C=1)).fit(texts, one_hot(kinds)), tmp_path / "other"
+        )
         settings["model"] = tmp_path / "other"
     else:
         settings["chunk_size"] = 60
@@ -129,10 +131,10 @@ def test_what_looks_like_a_number_is_text_after_a_cut_too(ending, model, tmp_pat
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, parts=1)
         score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
-    monkeypatch.setattr(engine, "_REPORTED", 3)
+    monkeypatch.setattr(engine, "ReportRows", lambda: report.ReportRows(3))
     summary = score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
     assert (summary.rows, summary.resumed) == (100, 50)
-    assert "50 of them were there from an earlier run" in summary.describe(Path("out"), Path("rejected"))
+    assert "50 of them were there from an earlier run" in summary.text()
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ def test_a_worker_that_is_killed_is_one_sentence(with_workers):
     os.kill(workers[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "error: a worker process was killed, for want of memory perhaps; what is done is kept" in errors
+    assert "error: a worker process was killed, for lack of memory perhaps; what is done is kept" in errors
     assert "Traceback" not in errors, errors
 
 
@@ -222,7 +224,7 @@ def test_too_many_bad_rows_stop_the_run_with_code_1(model, tmp_path):
     arguments = [f"model_uri={model}", f"input={tmp_path / 'in.jsonl'}", f"output={tmp_path / 'o.csv'}"]
     done = run_script("score", *arguments, "max_rejected=1", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("mend the input, or raise max_rejected")
+    assert done.stderr.strip().endswith("correct the input, or raise max_rejected")
 
 
 def test_a_full_disk_keeps_what_was_done(model, tmp_path, monkeypatch):
@@ -255,14 +257,14 @@ def test_an_output_that_exists_stays_whole_until_the_new_one_is(model, tmp_path,
 
 def test_processes_are_as_many_as_asked_or_as_the_work_is_worth_and_give_the_same(model, tmp_path, monkeypatch):
     source = write_input(tmp_path / "in.jsonl", 200)
-    started, pool = [], engine.ProcessPoolExecutor
+    started, pool = [], workers.ProcessPoolExecutor
     monkeypatch.setattr(
-        engine, "ProcessPoolExecutor", lambda count, *rest, **more: started.append(count) or pool(count, *rest, **more)
+        workers, "ProcessPoolExecutor", lambda count, *rest, **more: started.append(count) or pool(count, *rest, **more)
     )
     score(model, source, tmp_path / "little.csv")
     assert started == [], "processes were started for 200 rows"
-    monkeypatch.setattr(engine, "_WORTH_A_POOL", 0)
-    monkeypatch.setattr(engine, "_cores", lambda: 2)
+    monkeypatch.setattr(workers, "_POOL_PAYS_FROM", 0)
+    monkeypatch.setattr(workers, "_cores", lambda: 2)
     score(model, source, tmp_path / "much.csv")
     score(model, source, tmp_path / "one.csv", processes=1)
     score(model, source, tmp_path / "three.csv", processes=3)

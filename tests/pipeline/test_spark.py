@@ -46,7 +46,7 @@ def settings(uri, **changes):
 def test_spark_gives_the_labels_of_the_local_engine(logged, monkeypatch):
     folder, uri = logged
     monkeypatch.chdir(folder)
-    counts = spark.run(settings(uri, output="scored.parquet"))
+    counts = spark.run(settings(uri, output="scored.parquet")).counts
     engine.run(ScoreConfig(input="rows.parquet", output="local.parquet", model_uri=uri))
     with_spark = pd.concat(map(pd.read_parquet, sorted(Path("scored.parquet").glob("part-*"))))
     local = pd.read_parquet("local.parquet").astype({"id": int})
@@ -83,7 +83,7 @@ def test_cells_and_columns_come_out_as_they_went_in(logged, monkeypatch):
     written = pd.concat(map(pd.read_csv, sorted(Path("out.csv").glob("part-*"))))
     assert written[["text", "place", "said"]].to_dict("list") == rows.to_dict("list")
     pd.DataFrame({"text": [" ", ""]}).to_json("blank.jsonl", orient="records", lines=True)
-    assert spark.run(settings(uri, input="blank.jsonl", output="out.jsonl")) == {"": 2}
+    assert spark.run(settings(uri, input="blank.jsonl", output="out.jsonl")).counts == {"": 2}
 
 
 @pytest.mark.spark

@@ -108,7 +108,7 @@ def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
         distil_texts=[str(seeds / "documents")],
     )  # fmt: skip
     taught = run(config)
-    assert taught.test["macro_f1"].value > 0.8, "three labelled sentences and a teacher teach no more than three"
+    assert taught.test.scores["macro_f1"].value > 0.8, "three labelled sentences and a teacher teach no more than three"
     assert mlflow.get_run(taught.run_id).data.params["distil_from"] == result.model_uri
 
 

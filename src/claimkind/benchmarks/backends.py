@@ -93,8 +93,11 @@ def _ours(folder: Path, _: Path) -> Predict:
 
 
 def _ours_in(precision: str, folder: Path, _: Path) -> Predict:
+    from claimkind.models.transformer.inference import TorchBackend
+
     classifier = models.load(folder)
-    _uncalibrated(classifier).precision = precision
+    transformer = _uncalibrated(classifier)
+    transformer.backend_ = TorchBackend(transformer.model_, precision)
     return _predict_ours(classifier)
 
 

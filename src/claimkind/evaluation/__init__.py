@@ -1,1 +1,1 @@
-"""Measuring models, with intervals, and setting them side by side."""
+"""Evaluation and comparison of models."""

@@ -1,6 +1,8 @@
-"""Looking for labels that are wrong: those of which a model that has not seen them is least convinced."""
+"""Search for label errors: the labels that a model trained without them finds least probable."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -8,43 +10,62 @@ from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
 from claimkind.config import AuditLabelsConfig, build, changed_settings
-from claimkind.dataset.load import load_dataset
+from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import SPLITS
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices, one_hot
-from claimkind.models.base import check_seed
+from claimkind.models.base import Classifier, check_seed
 
 _MOST_FOLDS = 100
 _SHOWN = ("id", "sha", "source", "genre", "text", "rule", "votes", "source_label", "label")
 
 
-def run(config: AuditLabelsConfig) -> pd.DataFrame:
-    """Rank the labels of a dataset by how likely they are wrong, into a CSV file with a column for corrections.
+class Audit(NamedTuple):
+    """The result of an audit."""
 
-    A person fills `corrected` where a label is wrong; `dataset.corrections=[FILE]` makes the build use it.
+    output: Path
+    """The CSV file of the ranked rows."""
+    ranked: pd.DataFrame
+    """The labelled rows, the most probable error first."""
 
-    Returns:
-        The ranked rows, the likeliest error first.
+    def text(self) -> str:
+        """The file, the number of labels, and the number of suspected errors."""
+        suspected = int((self.ranked["margin"] > 0).sum())
+        return f"{self.output}: {len(self.ranked):,} labels, the model predicts another one for {suspected:,} of them"
+
+
+def run(config: AuditLabelsConfig) -> Audit:
+    """Rank the labels of a dataset by the probability that they are wrong; see `configs/audit_labels.yaml`.
+
+    The result is a CSV file with an empty column `corrected`. A person fills it in where a label is wrong, and
+    `dataset.corrections=[FILE]` makes the build use it.
 
     Raises:
-        ClaimkindError: the dataset was not built, or the output is no CSV file or holds what a person wrote.
+        ClaimkindError: the dataset was not built, or the output is no CSV file or holds corrections.
     """
     output = Path(config.output)
     _check(output, config.folds)
     check_seed(config.seed)
     dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
-    rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
-    rows = rows[rows["label"].notna()].reset_index(drop=True)
-    rows["label"] = rows["label"].map(dict(enumerate(LABELS)))
+    rows = _labelled_rows(dataset)
     most = min(rows["group"].nunique(), rows["label"].value_counts().max())
     if config.folds > most:
-        raise ClaimkindError(f"folds={config.folds}, but the labelled rows can be parted into {most} at most: lower it")
-    ranked = rank(rows, out_of_fold(rows, config))
+        raise ClaimkindError(
+            f"folds={config.folds}, but the labelled rows can be split into {most} folds at most: lower it"
+        )
+    probabilities = out_of_fold(
+        rows, lambda: build(config.model, "model", "claimkind.models"), folds=config.folds, seed=config.seed
+    )
+    ranked = rank(rows, probabilities)
     output.parent.mkdir(parents=True, exist_ok=True)
     ranked.to_csv(output, index=False)
-    doubtful = int((ranked["margin"] > 0).sum())
-    print(f"{output}: {len(ranked):,} labels, {doubtful:,} of which the model would have given another")  # noqa: T201
-    return ranked
+    return Audit(output, ranked)
+
+
+def _labelled_rows(dataset: BuiltDataset) -> pd.DataFrame:
+    rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
+    rows = rows[rows["label"].notna()].reset_index(drop=True)
+    return rows.assign(label=rows["label"].map(dict(enumerate(LABELS))))
 
 
 def _check(output: Path, folds: int) -> None:
@@ -58,32 +79,49 @@ def _check(output: Path, folds: int) -> None:
         written = pd.read_csv(output, dtype=str)["corrected"].notna().any()
     except (OSError, ValueError, KeyError):
         raise ClaimkindError(
-            f"{output} exists and is no list of this script, or another program changed its form: give another name"
+            f"{output} exists and is no output of this script, or another program changed its format: give another name"
         ) from None
     if written:
         raise ClaimkindError(
             f"{output} holds corrections, which would be lost, expected another output: give another name, and build "
-            "with this one in dataset.corrections"
+            "the dataset with this file in dataset.corrections"
         )
 
 
-def out_of_fold(rows: pd.DataFrame, config: AuditLabelsConfig) -> np.ndarray:
-    """Probabilities of each row by a model that saw neither it nor its group: (n, 3)."""
+def out_of_fold(rows: pd.DataFrame, new_classifier: Callable[[], Classifier], *, folds: int, seed: int) -> np.ndarray:
+    """Cross-validated probabilities: those of each row are of a model trained without the row and its group.
+
+    Args:
+        rows: labelled rows with `text`, `label` and `group`.
+        new_classifier: makes a classifier that is not fitted.
+        folds: number of folds.
+        seed: of the folds.
+
+    Returns:
+        (n, 3).
+    """
     probabilities = np.zeros((len(rows), len(LABELS)))
-    folds = StratifiedGroupKFold(config.folds, shuffle=True, random_state=config.seed)
-    parts = list(folds.split(rows, rows["label"], rows["group"]))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    parts = list(splitter.split(rows, rows["label"], rows["group"]))
     for train, held_out in tqdm(parts, desc="folds", unit=" folds"):
-        classifier = build(config.model, "model", "claimkind.models")
+        classifier = new_classifier()
         classifier.fit(rows["text"].iloc[train].tolist(), one_hot(rows["label"].iloc[train].tolist()))
         probabilities[held_out] = classifier.predict_proba(rows["text"].iloc[held_out].tolist())
     return probabilities
 
 
 def rank(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Sort rows by the margin by which the model prefers another label to the given one.
+    """Sort rows by the normalised margin of confident learning (Northcutt, Jiang and Chuang 2021), highest first.
 
-    The normalised margin of confident learning (Northcutt, Jiang and Chuang 2021); a positive one means that the model
-    would have given `suggested`.
+    The margin is the highest probability of another label less that of the given one; where it is positive, the model
+    predicts `suggested` instead.
+
+    Args:
+        rows: labelled rows.
+        probabilities: (n, 3), of models that were not trained on the row.
+
+    Returns:
+        The rows with `suggested`, `margin`, the probabilities and an empty `corrected`.
     """
     given = label_indices(rows["label"].tolist())
     own = probabilities[np.arange(len(rows)), given]

@@ -1,4 +1,4 @@
-"""The behaviour suite: pairs of sentences in which an edit must change the label, or must not."""
+"""The behaviour suite: pairs of a sentence and an edit of it that must change the label, or must not change it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _FIELDS = ("group", "text", "label", "edited", "edited_label")
 
 
 class Pair(NamedTuple):
-    """A sentence and an edit of it, each with the label that the guide gives it."""
+    """A sentence and an edited version of it, each with its label."""
 
     group: str
     text: str
@@ -26,10 +26,10 @@ class Pair(NamedTuple):
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Read the suite, a pair a line.
+    """Read the behaviour suite from a JSON lines file, one pair a line.
 
     Raises:
-        ClaimkindError: the file does not exist, or a line lacks a field or has an unknown label.
+        ClaimkindError: the file does not exist, or a line has a missing field or an unknown label.
     """
     pairs = []
     for place, row in read_jsonl(path):
@@ -42,12 +42,18 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 def pass_rates(classifier: Predictor, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """How many pairs of each group a model passes, in the manner of CheckList (Ribeiro et al. 2020).
+    """Pass rates of a model by group of pairs, as in CheckList (Ribeiro et al. 2020).
 
-    Where the edit changes the label, both sentences must get the right one; where it does not, both must get the same.
+    Where the edit changes the label (a directional expectation test), both predictions must be right. Where it does not
+    (an invariance test), both must be the same, right or wrong.
+
+    Args:
+        classifier: fitted.
+        pairs: the suite.
 
     Returns:
-        `group`, `pairs`, `passed` and `rate`, a row a group in the order of the suite, and a last one over all.
+        One row a group in the order of the suite, and a last row for all pairs, with the columns `group`, `pairs`,
+        `passed` and `rate`.
     """
     expected = np.stack([label_indices([p.label for p in pairs]), label_indices([p.edited_label for p in pairs])])
     texts = [pair.text for pair in pairs] + [pair.edited for pair in pairs]

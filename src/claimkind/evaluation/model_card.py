@@ -1,23 +1,24 @@
-"""The model card: what a trained model is for, what it learned from, how well it does and where it does not."""
+"""The model card: intended use, training data, results and limits of a trained model."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
+from claimkind.evaluation.evaluation import Evaluation
 from claimkind.labels import LABELS
-from claimkind.metrics.bootstrap import Estimate
+from claimkind.metrics.scores import of_class, overall
 
 _INTENDED = """\
-Tells of each English sentence, read alone, whether it presents something as settled fact (*factual*), as possible,
-predicted, alleged or asked (*speculative*), or judges, values or urges (*opinion*). Made for analysts, fact-checkers
-and newsrooms who want to see where a text slides from one to the other. It does not say whether a claim is true, and
-it must not decide alone about people."""
+Classifies single English sentences: *factual* sentences present something as settled fact, *speculative* ones as
+possible, predicted, alleged or in question, and *opinion* ones judge, value or urge. It is made for analysts,
+fact-checkers and newsrooms who want to see where a text moves from one to another. It does not check whether a claim is
+true, and decisions about people must not rest on it alone."""
 
 _LIMITS = """\
-- The labels that it learned from were given by a language model under `seeds/GUIDE.md`; no person has checked them.
-- Part of the sentences, on both sides of the split, were written by a language model. Measure on your own text.
-- It reads each sentence without its context: irony, and whom a pronoun means, are lost on it.
+- A language model assigned the labels according to `seeds/GUIDE.md`; no person has checked them.
+- A language model wrote part of the sentences, in training and in test data. Evaluate on your own text.
+- Each sentence is classified without its context, so irony and references of pronouns are missed.
 - English only."""
 
 
@@ -31,76 +32,93 @@ tags: [claimkind, {family}]
 
 
 class Subject(NamedTuple):
-    """What a card is about."""
+    """The model that a card describes."""
 
     name: str
     family: str
     dataset: str
     fingerprint: str
     training_rows: pd.DataFrame
-    """`source`, `label` and `licence` of the rows that it was trained on."""
+    """`source`, `label` and `licence` of the rows that the model was trained on."""
     temperature: float
     abstain_below: float
-    coverage: float
-    """Share of the test sentences of which it is so sure."""
-    precision: float
-    """Share of their labels that is right."""
+    """Confidence below which it gives no label; 0 if it always gives one."""
     teachers: Sequence[str]
-    """What else it learned from: a sentence each."""
+    """Other models that it was trained from: a sentence each."""
 
 
-def render(subject: Subject, scores: Mapping[str, Estimate], tables: Mapping[str, pd.DataFrame]) -> str:
-    """The card in Markdown, with front matter in Hugging Face's form.
+def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | None = None) -> str:
+    """Write the card in Markdown, with front matter in the form of Hugging Face.
 
     Args:
         subject: the model.
-        scores: on the test split.
-        tables: more figures on the test split, by heading.
+        evaluation: on the test split.
+        behaviour: pass rates of the behaviour suite, if it was run.
     """
-    abstains = (
-        f"It says `undecided` where its highest probability is below {subject.abstain_below:.3f}. On the test split "
-        f"{subject.coverage:.0%} of the sentences then get a label, and {subject.precision:.1%} of these labels are "
-        "right; the figures above are of all sentences, as if each got one."
-        if subject.abstain_below
-        else "It gives every sentence a label."
-    )
-    licences = sorted(set(subject.training_rows["licence"]))
     sections = [
+        _FRONT.format(family=subject.family),
         f"# {subject.name}",
         f"A model of the family `{subject.family}`, trained with claimkind.",
         "## Intended use",
         _INTENDED,
         "## Data",
-        f"Dataset `{subject.dataset}`, fingerprint `{subject.fingerprint}`; its own card says where the sentences come "
-        f"from. Trained on:\n\n{_training(subject.training_rows)}",
+        f"Dataset `{subject.dataset}`, fingerprint `{subject.fingerprint}`. Its data card describes the origin of the "
+        f"sentences. Training rows:\n\n{_training(subject.training_rows)}",
         *subject.teachers,
-        "## Figures on the test split",
-        "With 95% intervals that resample documents, not sentences. Within a part of the sentences, macro F1 is over "
-        "the classes that occur there.\n\n" + _scores(scores),
-        *[part for name, table in tables.items() for part in (f"### By {name}", _markdown(table))],
+        "## Results on the test split",
+        *_results(evaluation, behaviour),
         "## Confidence",
-        f"The temperature {subject.temperature:.3f}, fitted on validation, is part of the model. {abstains}",
+        f"The temperature {subject.temperature:.3f}, fitted on validation, is part of the model. "
+        + _abstention(subject.abstain_below, evaluation.coverage),
         "## Limits",
         _LIMITS,
         "## Licence",
-        f"It was trained on sentences under {', '.join(licences)}; the strictest of these, and the licence of the "
-        "encoder if there is one, say what it may be used for.",
+        _licences(subject.training_rows),
     ]
-    return "\n\n".join([_FRONT.format(family=subject.family), *sections]) + "\n"
+    return "\n\n".join(sections) + "\n"
+
+
+def _results(evaluation: Evaluation, behaviour: pd.DataFrame | None) -> list[str]:
+    tables = {"source": evaluation.tables["sources"], "wording": evaluation.tables["slices"]}
+    if behaviour is not None:
+        tables["behaviour (pairs of sentences that differ in an edit)"] = behaviour
+    return [
+        "Brackets hold 95% confidence intervals of a bootstrap that resamples documents, not sentences. Within a part "
+        "of the sentences, macro F1 is over the classes that occur there.",
+        _scores(evaluation),
+        *[part for name, table in tables.items() for part in (f"### By {name}", _markdown(table))],
+    ]
+
+
+def _scores(evaluation: Evaluation) -> str:
+    each = {f"{name} {label}": score for label in LABELS for name, score in of_class(evaluation.scores, label).items()}
+    scores = overall(evaluation.scores) | each
+    return _markdown(pd.DataFrame([(name, str(score)) for name, score in scores.items()], columns=["metric", "value"]))
+
+
+def _abstention(abstain_below: float, coverage: Mapping[str, float]) -> str:
+    if not abstain_below:
+        return "It gives every sentence a label."
+    precision = coverage.get("precision_decided")
+    right = "" if precision is None else f", and {precision:.1%} of these labels are right"
+    return (
+        f"It answers `undecided` where the highest probability is below {abstain_below:.3f}. On the test split, "
+        f"{coverage['coverage_decided']:.0%} of the sentences get a label{right}. The results above are of all "
+        "sentences, each with its most probable label."
+    )
+
+
+def _licences(rows: pd.DataFrame) -> str:
+    return (
+        f"The model was trained on sentences under {', '.join(sorted(set(rows['licence'])))}. The strictest of these, "
+        "and the licence of the encoder if there is one, limit what it may be used for."
+    )
 
 
 def _training(rows: pd.DataFrame) -> str:
     counts = pd.crosstab(rows["source"], rows["label"].fillna("no label"))
     counts["licences"] = rows.groupby("source")["licence"].agg(lambda licences: ", ".join(sorted(set(licences))))
     return _markdown(counts.reset_index())
-
-
-def _scores(scores: Mapping[str, Estimate]) -> str:
-    whole = [("macro F1", scores["macro_f1"]), ("accuracy", scores["accuracy"])]
-    each = [
-        (f"{name} {label}", scores[f"{name}_{label}"]) for label in LABELS for name in ("precision", "recall", "f1")
-    ]
-    return _markdown(pd.DataFrame([(name, str(score)) for name, score in whole + each], columns=["figure", "value"]))
 
 
 def _markdown(table: pd.DataFrame) -> str:

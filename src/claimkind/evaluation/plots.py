@@ -1,4 +1,4 @@
-"""Pictures of how a model does; each function draws one figure."""
+"""Plots of the results of a model; each function draws one figure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from claimkind.evaluation.evaluation import Predictions
 from claimkind.labels import LABEL_COLOURS, LABELS
 from claimkind.metrics.bootstrap import Estimate
 from claimkind.metrics.calibration import expected_calibration_error, reliability, risk_coverage
@@ -16,8 +17,20 @@ from claimkind.metrics.scores import confusion_matrix
 _STYLES = {"factual": "-", "speculative": "--", "opinion": ":"}
 
 
+def figures_of(predictions: Predictions, title: str) -> dict[str, Figure]:
+    """All plots of a model's predictions by name: `confusion`, `reliability`, `risk_coverage`, `precision_recall`."""
+    truth, probabilities = predictions.truth, predictions.probabilities
+    plots = {
+        "confusion": plot_confusion,
+        "reliability": plot_reliability,
+        "risk_coverage": plot_risk_coverage,
+        "precision_recall": plot_precision_recall,
+    }
+    return {name: plot(truth, probabilities, title) for name, plot in plots.items()}
+
+
 def plot_confusion(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
-    """Counts, shaded by the share of each true class."""
+    """Confusion matrix: counts, shaded by their share of the true class."""
     counts = confusion_matrix(truth, probabilities.argmax(axis=1))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(5, 4.4), layout="constrained")
@@ -34,7 +47,7 @@ def plot_confusion(truth: np.ndarray, probabilities: np.ndarray, title: str) -> 
 
 
 def plot_estimates(estimates: Mapping[str, Estimate], title: str) -> Figure:
-    """Figures with their intervals, one below the other."""
+    """Estimates with their intervals, one below the other."""
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(estimates)), layout="constrained")
     axes = figure.subplots()
     for row, estimate in enumerate(estimates.values()):
@@ -43,12 +56,12 @@ def plot_estimates(estimates: Mapping[str, Estimate], title: str) -> Figure:
     axes.set_yticks(range(len(estimates)), list(estimates))
     axes.set_ylim(len(estimates) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.4)
-    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")  # over the names too, which may be long
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")  # left of the axes too, since names may be long
     return figure
 
 
 def plot_reliability(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
-    """Accuracy against confidence: on the diagonal, 80% sure means right 80 times of 100."""
+    """Reliability diagram: accuracy against confidence; on the diagonal, confidence 0.8 means 80% accuracy."""
     bins = reliability(truth, probabilities)
     figure = Figure(figsize=(5, 4.6), layout="constrained")
     axes = figure.subplots()
@@ -66,7 +79,7 @@ def plot_reliability(truth: np.ndarray, probabilities: np.ndarray, title: str) -
 
 
 def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
-    """Precision against recall of each class, as the threshold on its probability moves."""
+    """Precision-recall curve of each class."""
     figure = Figure(figsize=(5, 4.6), layout="constrained")
     axes = figure.subplots()
     for index, label in enumerate(LABELS):
@@ -88,19 +101,19 @@ def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, title: s
 
 
 def plot_risk_coverage(truth: np.ndarray, probabilities: np.ndarray, title: str) -> Figure:
-    """What abstaining buys: the error among the sentences that still get a label."""
+    """Risk-coverage curve: the error rate among the sentences that get a label, against their share."""
     coverage, risk = risk_coverage(truth, probabilities)
     figure = Figure(figsize=(5, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.plot(coverage, risk, color=LABEL_COLOURS["factual"])
     axes.axhline(0.05, color="grey", linewidth=1, linestyle=":")
-    axes.set(xlabel="share of sentences that get a label", ylabel="share of these that is wrong", title=title)
+    axes.set(xlabel="coverage (share of sentences with a label)", ylabel="risk (error rate among these)", title=title)
     axes.set(xlim=(0, 1), ylim=(0, None))
     return figure
 
 
 def plot_search(numbers: Sequence[int], scores: Sequence[float]) -> Figure:
-    """Score of each trial of a search, and the best so far; a trial without a score is left out."""
+    """Score of each trial of a search, and the best so far; trials without a score, NaN, are left out."""
     order = np.argsort(numbers)
     trials, values = np.asarray(numbers)[order], np.asarray(scores, dtype=float)[order]
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -114,7 +127,7 @@ def plot_search(numbers: Sequence[int], scores: Sequence[float]) -> Figure:
 
 
 def plot_strongest(ngrams: Mapping[str, Sequence[tuple[str, float]]]) -> Figure:
-    """The n-grams that speak most for each class, with their weights, the strongest on top."""
+    """The n-grams with the highest weights for each class, the highest on top."""
     figure = Figure(figsize=(4 * len(ngrams), 6), layout="constrained")
     for axes, (label, found) in zip(np.atleast_1d(figure.subplots(1, len(ngrams))), ngrams.items(), strict=True):
         names = [f"“{name}”" for name, _ in found]

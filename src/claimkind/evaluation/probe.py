@@ -1,13 +1,14 @@
-"""Test sets of others, whose labels are not ours: how well a small head on a model of ours tells them."""
+"""Linear probes: external test sets with labels of their own, on which a model's features are evaluated."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from claimkind.config import build
@@ -16,111 +17,106 @@ from claimkind.errors import ClaimkindError
 from claimkind.metrics.bootstrap import Estimate, macro_f1_of_names
 from claimkind.models.base import Predictor
 
-_FEWEST = 5  # so that each fifth of the cross-validation has one
-_STRENGTHS = np.logspace(-4, 2, 13)
+_FEWEST = 5  # so that each of the five folds of the cross-validation has one
+_INVERSE_REGULARISATION = np.logspace(-4, 2, 13)
 
 
-class Parts(NamedTuple):
-    """What a test set is divided into."""
+class ProbeSplit(NamedTuple):
+    """The rows of a probe, each with `text` and `source_label`."""
 
-    fitted: pd.DataFrame
-    """Rows that a head may learn from: `text` and `source_label`."""
-    tested: pd.DataFrame
+    train: pd.DataFrame
+    test: pd.DataFrame
 
 
 class ProbeScore(NamedTuple):
-    """How well a head did."""
+    """The results of a probe."""
 
     name: str
-    fitted: int
-    tested: int
+    train_size: int
+    test_size: int
     macro_f1: Estimate
     accuracy: float
     published: str
 
     def table(self) -> pd.DataFrame:
-        """The same as one row of a table."""
+        """The results as a table of one row."""
         row = {"macro F1": str(self.macro_f1), "accuracy": round(self.accuracy, 3), "published": self.published}
         return pd.DataFrame([row])
 
 
+@dataclass(frozen=True)
 class LinearProbe:
-    """A test set with two labels of its own, told by a logistic regression on what the model sees of a sentence.
+    """A logistic regression on the features of a model, trained and tested on an external data set.
 
-    The head is thrown away after it was measured: no registered model learns from these sentences.
+    It measures how well the features separate the labels of that data set (Alain and Bengio 2016); the model itself
+    does not change.
     """
 
-    def __init__(
-        self,
-        name: str,
-        source: dict[str, Any],
-        exclude: dict[str, Any] | None = None,
-        train_rows: int | None = None,
-        published: str = "",
-        seed: int = 0,
-    ) -> None:
-        """Settings.
-
-        Args:
-            name: of the test set.
-            source: settings of a source; its rows that are always on the test side are tested, a head is fitted on the
-                others.
-            exclude: settings of another source, whose rows on the test side the head must not be fitted on.
-            train_rows: so many rows, drawn by the seed, fit the head, and all others are tested.
-            published: what others report, for the table.
-            seed: of the draw.
-        """
-        self.name, self.published, self.seed = name, published, seed
-        self.source, self.exclude, self.train_rows = source, exclude, train_rows
+    name: str
+    """Of the data set."""
+    source: dict[str, Any]
+    """Settings of the data set's source. The rows of its `always_test` files are the test rows, the others the training
+    rows."""
+    exclude: dict[str, Any] | None = None
+    """Settings of another source, whose test sentences are excluded from the training rows."""
+    train_rows: int | None = None
+    """Number of training rows to draw at random from all rows, where the data set has no test files; the others are the
+    test rows."""
+    published: str = ""
+    """Results published by others, for the table."""
+    seed: int = 0
+    """Of the random draw."""
 
     def measure(self, classifier: Predictor, samples: int) -> ProbeScore:
-        """Fit the head on what the model sees of the sentences, and test it.
+        """Train the probe on the features of a classifier, and test it.
 
         Args:
             classifier: fitted.
-            samples: number of bootstrap samples.
+            samples: number of bootstrap samples for the interval.
 
         Raises:
-            ClaimkindError: the files of the test set are not there, or not as they should be.
+            ClaimkindError: the files of the data set are missing or invalid, or there are too few rows.
         """
-        fitted, tested = self._parts()
-        counts = fitted["source_label"].value_counts()
-        if len(counts) < 2 or counts.min() < _FEWEST or tested.empty:
-            raise ClaimkindError(
-                f"probe {self.name} has {len(fitted)} sentences to fit a head on and {len(tested)} to test it, "
-                f"expected at least {_FEWEST} of each label and one: change probe.train_rows, or its files"
-            )
-        # The fitted rows decide how strongly to regularise. Macro F1 counts both labels alike, and so does the head.
-        head = GridSearchCV(
-            make_pipeline(MaxAbsScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)),
-            {"logisticregression__C": _STRENGTHS},
-            scoring="f1_macro",
-        )
-        head.fit(classifier.features(fitted["text"].tolist()), fitted["source_label"])
-        predicted = head.predict(classifier.features(tested["text"].tolist()))
-        truth = tested["source_label"].to_numpy(dtype=str)
-        score = macro_f1_of_names(truth, predicted.astype(str), samples=samples, seed=0)
+        train, test = self._split()
+        self._check(train, test)
+        probe = _regression()
+        probe.fit(classifier.features(train["text"].tolist()), train["source_label"])
+        predicted = probe.predict(classifier.features(test["text"].tolist()))
+        truth = test["source_label"].to_numpy(dtype=str)
+        macro_f1 = macro_f1_of_names(truth, predicted.astype(str), samples=samples, seed=0)
         accuracy = float((truth == predicted).mean())
-        return ProbeScore(self.name, len(fitted), len(tested), score, accuracy, self.published)
+        return ProbeScore(self.name, len(train), len(test), macro_f1, accuracy, self.published)
 
-    def _parts(self) -> Parts:
+    def _split(self) -> ProbeSplit:
         rows = _read(self.source, "source")
         if self.train_rows is not None:
             drawn = np.random.default_rng(self.seed).permutation(len(rows)) < self.train_rows
-            return Parts(rows[drawn], rows[~drawn])
-        pinned = rows["pinned"]
-        fitted = rows[~pinned]
+            return ProbeSplit(rows[drawn], rows[~drawn])
+        train, test = rows[~rows["pinned"]], rows[rows["pinned"]]
         if self.exclude:
             others = _read(self.exclude, "exclude")
-            fitted = fitted[
-                ~fitted["text"].map(normalise).isin(set(others.loc[others["pinned"], "text"].map(normalise)))
-            ]
-        if fitted.empty or not pinned.any():
+            excluded = set(others.loc[others["pinned"], "text"].map(normalise))
+            train = train[~train["text"].map(normalise).isin(excluded)]
+        if train.empty or test.empty:
             raise ClaimkindError(
-                "probe.source has no rows to fit a head on or none to test it, expected both: name the files that "
-                "are tested in source.always_test"
+                "probe.source has no training rows or no test rows, expected both: name the test files in "
+                "source.always_test"
             )
-        return Parts(fitted, rows[pinned])
+        return ProbeSplit(train, test)
+
+    def _check(self, train: pd.DataFrame, test: pd.DataFrame) -> None:
+        counts = train["source_label"].value_counts()
+        if len(counts) < 2 or counts.min() < _FEWEST or test.empty:
+            raise ClaimkindError(
+                f"probe {self.name} has {len(train)} training rows and {len(test)} test rows, expected at least "
+                f"{_FEWEST} training rows of each label and one test row: change probe.train_rows, or its files"
+            )
+
+
+def _regression() -> GridSearchCV:
+    """Logistic regression, regularised by cross-validation; it weighs labels equally, as macro F1 does."""
+    pipeline: Pipeline = make_pipeline(MaxAbsScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    return GridSearchCV(pipeline, {"logisticregression__C": _INVERSE_REGULARISATION}, scoring="f1_macro")
 
 
 def _read(settings: Mapping[str, Any], key: str) -> pd.DataFrame:

@@ -1,145 +1,151 @@
-"""Evaluation of a saved model: on a built dataset by class, source, genre, slice and behaviour, or on a benchmark."""
+"""Evaluation of a saved model, on a split of a built dataset or by a linear probe on an external test set."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from datasets import Dataset
 
 from claimkind import tracking
 from claimkind.config import EvaluateConfig, build
-from claimkind.dataset.load import load_dataset
+from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
+from claimkind.evaluation.evaluation import Evaluation, Predictions, evaluate, predictions_for
 from claimkind.evaluation.probe import LinearProbe
-from claimkind.evaluation.slices import slices_of, table_of
 from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, sha256_file
-from claimkind.metrics.bootstrap import Estimate, check_samples, estimate, with_bounds
-from claimkind.metrics.calibration import coverage_and_precision, expected_calibration_error
+from claimkind.metrics.bootstrap import check_samples, with_bounds
+from claimkind.metrics.scores import of_class, overall
 from claimkind.models.base import Predictor
 
 _SPLITS = ("validation", "test")
 
 
-class _Evaluation(NamedTuple):
-    """What is printed and logged."""
+class Report(NamedTuple):
+    """The results of a saved model, as they are shown and logged."""
 
     name: str
     title: str
     tables: dict[str, pd.DataFrame]
     metrics: dict[str, float]
     tags: dict[str, str]
-    """By which `scripts/compare.py` finds the run."""
-    predictions: pd.DataFrame | None
+    """Tags of the run, by which `scripts/compare.py` finds it."""
+    predictions: dict[str, pd.DataFrame]
+    """By split the predictions, which `scripts/compare.py` reads; empty for a probe."""
+
+    def text(self) -> str:
+        """The title and all tables."""
+        tables = [
+            f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}"
+            for name, table in self.tables.items()
+        ]
+        return "\n".join([self.title, *tables])
 
 
-def run(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
-    """Evaluate a model, print the tables and log them as a run of their own; see `configs/evaluate.yaml`.
+def run(config: EvaluateConfig) -> Report:
+    """Evaluate a saved model and log the results as a run of their own; see `configs/evaluate.yaml`.
 
-    The run has the parameters of the training, so that `scripts/compare.py` tells configurations apart by them, and
-    with a dataset of ours the predictions that it compares.
-
-    Returns:
-        The tables by name.
+    The run has the parameters of the training, by which `scripts/compare.py` tells configurations apart.
 
     Raises:
-        ClaimkindError: the model, the dataset or the suite is not as it should be.
+        ClaimkindError: the model, the dataset, the probe or the behaviour suite is missing or invalid.
     """
     check_samples(config.bootstrap_samples)
     classifier = tracking.fetch_model(config.model_uri)
-    result = _on_probe(classifier, config) if config.probe else _on_dataset(classifier, config)
-    print(result.title)  # noqa: T201
-    for name, table in result.tables.items():
-        print(f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}")  # noqa: T201
+    if config.probe:
+        probe: LinearProbe = build(config.probe, "probe", "claimkind.evaluation.probe")
+        report = report_on_probe(classifier, probe, config.bootstrap_samples)
+    else:
+        _check_split(config.split)
+        dataset = load_dataset(config.paths.data_dir, config.dataset_name)
+        suite = Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl"
+        report = report_on_split(classifier, dataset, config.split, suite, config.bootstrap_samples)
+    report = report._replace(title=f"{config.model_uri} on {report.title}")
     origin = tracking.origin_of(config.model_uri)
-    tags = {"kind": "evaluation", "evaluated_model": origin.model_uri, **result.tags}
-    with tracking.start_run(config.experiment_name, f"evaluation-{result.name}", tags) as tracked:
-        tracked.describe(result.title)
-        for name, table in result.tables.items():
-            tracked.log_table(table, f"evaluation/{name}.parquet")
-        tracked.log_config(asdict(config), origin.params or _saved(config.model_uri))
-        tracked.log_metrics(result.metrics)
-        if result.predictions is not None:
-            tracked.log_table(result.predictions, f"predictions/{config.split}.parquet")
-    return result.tables
+    tags = {"kind": "evaluation", "evaluated_model": origin.model_uri, **report.tags}
+    with tracking.start_run(config.experiment_name, f"evaluation-{report.name}", tags) as tracked:
+        tracked.log_config(asdict(config), origin.params or _digest_of(config.model_uri))
+        _log(report, tracked)
+    return report
 
 
-def _saved(model_uri: str) -> dict[str, str]:
-    """What a model whose training is not known is told apart by."""
+def report_on_probe(classifier: Predictor, probe: LinearProbe, samples: int) -> Report:
+    """Evaluate a classifier by a linear probe, with intervals from so many bootstrap samples."""
+    score = probe.measure(classifier, samples)
+    title = f"{score.name}, linear probe trained on {score.train_size:,} sentences, n = {score.test_size:,}"
+    metrics = with_bounds({"macro_f1": score.macro_f1}, score.name) | {f"{score.name}_accuracy": score.accuracy}
+    return Report(score.name, title, {"probe": score.table()}, metrics, {"probe": score.name}, {})
+
+
+def report_on_split(
+    classifier: Predictor, dataset: BuiltDataset, split: str, behaviour_suite: Path, samples: int
+) -> Report:
+    """Evaluate a classifier on a split of a dataset, and on the behaviour suite.
+
+    Args:
+        classifier: fitted.
+        dataset: built.
+        split: `validation` or `test`.
+        behaviour_suite: file of the pairs.
+        samples: number of bootstrap samples.
+    """
+    pairs = read_pairs(behaviour_suite)
+    rows = dataset.splits[split]
+    predictions = predictions_for(rows, classifier.predict_proba(rows["text"][:]))
+    evaluation = evaluate(predictions, samples=samples, abstain_below=classifier.abstain_below)
+    behaviour = pass_rates(classifier, pairs)
+    return Report(
+        name=f"{dataset.name}-{split}",
+        title=f"{dataset.name} {split}, fingerprint {dataset.fingerprint}, n = {evaluation.n:,}",
+        tables={**tables_of(evaluation, predictions), "behaviour": behaviour},
+        metrics=evaluation.metrics(split) | {"behaviour_pass_rate": float(behaviour["rate"].iloc[-1])},
+        tags={"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint},
+        predictions={split: predictions_of(rows, predictions.probabilities)},
+    )
+
+
+def tables_of(evaluation: Evaluation, predictions: Predictions) -> dict[str, pd.DataFrame]:
+    """The tables of an evaluation by name: `whole`, `classes`, `sources`, `genres` and `slices`."""
+    return {"whole": _whole(evaluation), "classes": _classes(evaluation, predictions), **evaluation.tables}
+
+
+def _check_split(split: str) -> None:
+    if split not in _SPLITS:
+        raise ClaimkindError(f"split={split} holds no evaluated sentences, expected {' or '.join(_SPLITS)}")
+
+
+def _digest_of(model_uri: str) -> dict[str, str]:
+    """A parameter that identifies a model whose training run is not known."""
     return {"model": sha256_file(tracking.fetch_folder(model_uri) / MANIFEST)[:16]}
 
 
-def _on_probe(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:
-    benchmark: LinearProbe = build(config.probe or {}, "probe", "claimkind.evaluation.probe")
-    found = benchmark.measure(classifier, config.bootstrap_samples)
-    title = f"{config.model_uri} on {found.name}, a head fitted on {found.fitted:,} sentences, n = {found.tested:,}"
-    metrics = with_bounds({"macro_f1": found.macro_f1}, found.name) | {f"{found.name}_accuracy": found.accuracy}
-    return _Evaluation(found.name, title, {"head": found.table()}, metrics, {"benchmark": found.name}, None)
+def _log(report: Report, tracked: tracking.Run) -> None:
+    tracked.describe(report.title)
+    for name, table in report.tables.items():
+        tracked.log_table(table, f"evaluation/{name}.parquet")
+    tracked.log_metrics(report.metrics)
+    for split, predictions in report.predictions.items():
+        tracked.log_table(predictions, f"predictions/{split}.parquet")
 
 
-def _on_dataset(classifier: Predictor, config: EvaluateConfig) -> _Evaluation:
-    if config.split not in _SPLITS:
-        raise ClaimkindError(f"split={config.split} holds no evaluated sentences, expected {' or '.join(_SPLITS)}")
-    dataset = load_dataset(config.paths.data_dir, config.dataset_name)
-    pairs = read_pairs(Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl")
-    rows = dataset.splits[config.split]
-    probabilities = classifier.predict_proba(rows["text"][:])
-    truth, groups = np.asarray(rows["label"]), np.asarray(rows["group"][:], dtype=object)
-    scores = estimate(truth, probabilities, groups.tolist(), samples=config.bootstrap_samples, seed=0)
-    metrics = with_bounds(scores, config.split)
-    metrics[f"{config.split}_ece"] = expected_calibration_error(truth, probabilities)
-    abstain_below = getattr(classifier, "abstain_below", 0.0)
-    if abstain_below:
-        coverage, precision = coverage_and_precision(truth, probabilities, abstain_below)
-        metrics |= {f"{config.split}_coverage_decided": coverage, f"{config.split}_precision_decided": precision}
-    tables = {"whole": _whole(scores, metrics, config.split), "classes": _classes(scores, truth)}
-    tables |= _parts(rows, truth, probabilities, groups, config.bootstrap_samples)
-    tables["behaviour"] = pass_rates(classifier, pairs)
-    title = f"{config.model_uri} on {dataset.name} {config.split}, fingerprint {dataset.fingerprint}, n = {len(rows):,}"
-    metrics["behaviour_pass_rate"] = float(tables["behaviour"]["rate"].iloc[-1])
-    tags = {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
-    name = f"{dataset.name}-{config.split}"
-    return _Evaluation(name, title, tables, metrics, tags, predictions_of(rows, probabilities))
+def _whole(evaluation: Evaluation) -> pd.DataFrame:
+    figures = {name: str(score) for name, score in overall(evaluation.scores).items()}
+    figures["expected calibration error"] = f"{evaluation.calibration['ece']:.3f}"
+    names = {"coverage_decided": "share not undecided", "precision_decided": "accuracy of these"}
+    figures |= {
+        shown: f"{evaluation.coverage[name]:.3f}" for name, shown in names.items() if name in evaluation.coverage
+    }
+    return pd.DataFrame(figures.items(), columns=["figure", "value"])
 
 
-def _whole(scores: Mapping[str, Estimate], metrics: Mapping[str, float], split: str) -> pd.DataFrame:
-    figures = [
-        ("macro F1", str(scores["macro_f1"])),
-        ("accuracy", str(scores["accuracy"])),
-        ("expected calibration error", f"{metrics[f'{split}_ece']:.3f}"),
-    ]
-    if f"{split}_coverage_decided" in metrics:
-        figures += [
-            ("share not undecided", f"{metrics[f'{split}_coverage_decided']:.3f}"),
-            ("accuracy of these", f"{metrics[f'{split}_precision_decided']:.3f}"),
-        ]
-    return pd.DataFrame(figures, columns=["figure", "value"])
-
-
-def _classes(scores: Mapping[str, Estimate], truth: np.ndarray) -> pd.DataFrame:
-    rows = [
-        (
-            label,
-            int((truth == index).sum()),
-            *(str(scores[f"{name}_{label}"]) for name in ("precision", "recall", "f1")),
-        )
+def _classes(evaluation: Evaluation, predictions: Predictions) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "class": label,
+            "sentences": int((predictions.truth == index).sum()),
+            **{name: str(score) for name, score in of_class(evaluation.scores, label).items()},
+        }
         for index, label in enumerate(LABELS)
-    ]
-    return pd.DataFrame(rows, columns=["class", "sentences", "precision", "recall", "F1"])
-
-
-def _parts(
-    rows: Dataset, truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, samples: int
-) -> dict[str, pd.DataFrame]:
-    tables = {}
-    for column in ("source", "genre"):
-        values = np.asarray([value or "none" for value in rows[column][:]], dtype=object)
-        masks = {str(value): values == value for value in sorted(set(values))}
-        tables[f"{column}s"] = table_of(masks, truth, probabilities, groups, samples=samples)
-    tables["slices"] = table_of(slices_of(rows["text"][:]), truth, probabilities, groups, samples=samples)
-    return tables
+    )

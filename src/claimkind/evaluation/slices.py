@@ -1,14 +1,11 @@
-"""Slices of the sentences: kinds of wording on which models are known to differ."""
+"""Slices of the sentences by wording, on which models are known to differ."""
 
 import re
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from claimkind.metrics.bootstrap import estimate
-
-# May with a capital is a month.
+# Case is ignored but for *may*: with a capital it is mostly the month.
 _PATTERNS = {
     "attribution": r"\b(sa(id|ys?|ying)|t(old|ell(s|ing)?)|according to|w(rote|rites)|add(ed|s)|announc(ed|es)|"
     r"argu(ed|es)|claim(ed|s)|suggest(ed|s)|warn(ed|s)|insist(ed|s)|explain(ed|s)|den(ied|ies)|alleg(ed|es)|"
@@ -28,9 +25,15 @@ _SHORT, _LONG = 8, 30
 
 
 def slices_of(texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Which sentences are in each slice: masks of (n,). A sentence can be in several, or in none.
+    """Find the sentences of each slice by regular expressions; a sentence can be in several slices, or in none.
 
-    Slices are found by wording alone and serve to look at errors; they decide no label.
+    Slices serve error analysis only; no label depends on them.
+
+    Args:
+        texts: n sentences.
+
+    Returns:
+        By name of the slice a mask, (n,) bool.
     """
     masks = {
         name: np.array([re.search(pattern, text, re.IGNORECASE) is not None for text in texts], dtype=bool)
@@ -40,27 +43,3 @@ def slices_of(texts: Sequence[str]) -> dict[str, np.ndarray]:
     masks[f"under {_SHORT} words"] = lengths < _SHORT
     masks[f"over {_LONG} words"] = lengths > _LONG
     return masks
-
-
-def table_of(
-    masks: dict[str, np.ndarray], truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, *, samples: int
-) -> pd.DataFrame:
-    """Macro F1 with its interval, and accuracy, within each slice; `slice`, `sentences`, `macro F1`, `accuracy`.
-
-    Macro F1 is over the classes that occur in a slice: many have no case of one, which says nothing of the model.
-
-    Args:
-        masks: (n,) each; empty ones are left out.
-        truth: (n,) positions in `LABELS`.
-        probabilities: (n, 3).
-        groups: (n,) names.
-        samples: number of bootstrap samples.
-    """
-    rows = []
-    for name, mask in masks.items():
-        if mask.any():
-            scores = estimate(
-                truth[mask], probabilities[mask], groups[mask].tolist(), samples=samples, seed=0, absent_counts=False
-            )
-            rows.append((name, int(mask.sum()), str(scores["macro_f1"]), f"{scores['accuracy'].value:.3f}"))
-    return pd.DataFrame(rows, columns=["slice", "sentences", "macro F1", "accuracy"])

@@ -1,1 +1,1 @@
-"""Files: reading what is to be scored or learned from, writing what was scored."""
+"""Reading and writing files: texts and tables, one module a file format."""

@@ -2,13 +2,28 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 
-def rename_reserved_columns(columns: Iterable[str], ours: Sequence[str]) -> dict[str, str]:
-    """New names for the columns of an input, so that none is lost: `input_<name>` where we write one of that name.
+class Columns(NamedTuple):
+    """Which columns of a table hold the text of a row and its id."""
 
-    What is called so already gets another `input_`, whether or not the input has the name itself: one part of an input
-    may have it, and another not. Names are compared without regard to case, as Spark does.
+    text: str
+    id: str
+
+
+def rename_reserved_columns(columns: Iterable[str], reserved: Sequence[str]) -> dict[str, str]:
+    """New names for the columns of an input, so that none is lost: a reserved name becomes `input_<name>`.
+
+    A name of the form `input_<reserved>` gets another `input_` even if the input has no column of the reserved name:
+    one part of an input may have it, and another not. Names are compared without regard to case, as Spark does.
+
+    Args:
+        columns: names of the columns of the input.
+        reserved: names of the columns that are added to them.
+
+    Returns:
+        The new name of each column.
     """
-    taken = re.compile(f"(input_)*({'|'.join(map(re.escape, ours))})", re.IGNORECASE)
+    taken = re.compile(f"(input_)*({'|'.join(map(re.escape, reserved))})", re.IGNORECASE)
     return {name: f"input_{name}" if taken.fullmatch(name) else name for name in columns}

@@ -1,1 +1,1 @@
-"""Figures of predictions with their intervals; NumPy and SciPy alone."""
+"""Metrics of predictions, their bootstrap intervals and tests; depends on NumPy and SciPy alone."""

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of scores; they resample groups, not sentences."""
+"""Bootstrap confidence intervals of metrics; they resample groups, not sentences."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,28 +7,29 @@ import numpy as np
 from scipy.stats import norm, t
 
 from claimkind.errors import ClaimkindError
-from claimkind.labels import LABELS
-from claimkind.metrics.scores import _CLASSES, _ratio, scores_of
+from claimkind.metrics.scores import METRICS, Metric, Samples, compute, ratio
 
 _FEWEST_SAMPLES = 20
 LEVEL = 0.05
-"""Of all intervals and tests: two-sided."""
+"""Significance level of all intervals and tests, two-sided."""
 
 
 class Estimate(NamedTuple):
-    """A figure with its 95% interval, whose bounds are not a number where one group tells nothing of others."""
+    """The value of a metric and its 95% confidence interval, whose bounds are NaN if all sentences are of one group."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "undefined"
         interval = "of one group" if np.isnan(self.low) else f"{self.low:.3f}, {self.high:.3f}"
         return f"{self.value:.3f} [{interval}]"
 
 
 def check_samples(samples: int) -> None:
-    """Refuse a number of bootstrap samples that gives no interval.
+    """Refuse a number of bootstrap samples that is too small for an interval.
 
     Raises:
         ClaimkindError: there are too few.
@@ -44,12 +45,12 @@ def estimate(
     *,
     samples: int,
     seed: int,
-    absent_counts: bool = True,
+    metrics: Sequence[Metric] = METRICS,
 ) -> dict[str, Estimate]:
-    """Scores of predictions with 95% intervals of the cluster bootstrap.
+    """Metrics of predictions, with 95% intervals of the cluster bootstrap.
 
     Groups, not sentences, are drawn with replacement (Davison and Hinkley 1997, section 3.8): sentences of one document
-    are not independent, and intervals that take them to be so are too narrow. See `interval`.
+    are not independent, and an interval that treats them as independent is too narrow. See `interval`.
 
     Args:
         truth: (n,) positions in `LABELS`.
@@ -57,51 +58,58 @@ def estimate(
         groups: n names.
         samples: number of bootstrap samples.
         seed: of the samples.
-        absent_counts: whether a class of which there is no case counts 0 in macro F1, or is left out of the mean.
+        metrics: what to compute.
+
+    Returns:
+        The estimates by name of the metric.
     """
-    _, members = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    counts = np.zeros((members.max() + 1, _CLASSES, _CLASSES))
-    np.add.at(counts, (members, truth, probabilities.argmax(axis=1)), 1)
-    drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
-    counted = None if absent_counts else counts.sum(axis=(0, 2)) > 0
-    measured = scores_of(counts.sum(axis=0), counted=counted)
-    sampled = scores_of_samples(drawn, counts, counted=counted)
-    return {name: Estimate(float(measured[name]), *interval(values, len(counts))) for name, values in sampled.items()}
+    members = group_positions(groups)
+    sampled = Samples(truth, probabilities, members, draw_groups(members, samples, np.random.default_rng(seed)))
+    values = compute(sampled.whole, metrics)
+    count = sampled.drawn.shape[1]
+    return {
+        name: Estimate(float(values[name][0]), *interval(drawn, count))
+        for name, drawn in compute(sampled, metrics).items()
+    }
 
 
-def scores_of_samples(
-    drawn: np.ndarray, counts: np.ndarray, *, counted: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Scores of bootstrap samples, each of shape (samples,); see `scores_of`.
+def group_positions(groups: Sequence[str] | np.ndarray) -> np.ndarray:
+    """The position of each sentence's group among the sorted names of the groups: (n,) int64."""
+    return np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)[1]
 
-    A sample that leaves a rare class out says nothing of it, neither that it is told well nor that it is not, so the
-    class has there the F1 that it has on the whole.
+
+def draw_groups(members: np.ndarray, samples: int, random: np.random.Generator) -> np.ndarray:
+    """Draw groups with replacement, as many as there are.
 
     Args:
-        drawn: (samples, groups), how often each sample drew each group.
-        counts: (groups, 3, 3), the confusion matrix of each group.
-        counted: see `scores_of`.
+        members: (n,) position of the group of each sentence.
+        samples: number of bootstrap samples.
+        random: the source of randomness.
+
+    Returns:
+        (samples, groups), how often each sample drew each group.
     """
-    whole = scores_of(counts.sum(axis=0))
-    without_case = np.array([whole[f"f1_{label}"] for label in LABELS])
-    return scores_of(np.tensordot(drawn, counts, axes=1), counted=counted, without_case=without_case)
+    size = int(members.max()) + 1
+    return random.multinomial(size, np.full(size, 1 / size), size=samples)
 
 
 def interval(sampled: np.ndarray, groups: int, freedom: float | None = None) -> tuple[float, float]:
-    """95% interval of a figure from its bootstrap samples, which drew so many groups.
+    """95% confidence interval of a metric from its values in bootstrap samples.
 
     The expanded percentile interval (Hesterberg 2015, What teachers should know about the bootstrap, section 3.4): the
-    plain one is too narrow for few groups, by as much as the normal interval is that forgets about degrees of freedom.
+    plain percentile interval is too narrow for few groups, by the same factor as a normal interval that uses z in place
+    of t quantiles and divides by n in place of n - 1.
 
     Args:
         sampled: (samples,).
-        groups: how many there are.
-        freedom: degrees of freedom, by default those of the groups.
+        groups: number of groups that each sample drew.
+        freedom: degrees of freedom, by default the number of groups less one.
 
     Returns:
-        Its bounds; not a number for one group, which tells nothing of others.
+        The lower and the upper bound; NaN for a single group, whose samples are all the same, and for a metric that is
+        undefined in a sample.
     """
-    if groups < 2:
+    if groups < 2 or np.isnan(sampled).any():
         return np.nan, np.nan
     tail = norm.sf(t.isf(LEVEL / 2, freedom or groups - 1) * np.sqrt(groups / (groups - 1)))
     low, high = np.percentile(sampled, (100 * tail, 100 * (1 - tail)))
@@ -109,7 +117,7 @@ def interval(sampled: np.ndarray, groups: int, freedom: float | None = None) -> 
 
 
 def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
-    """Scores under the names by which they are logged, each with the bounds of its interval."""
+    """Values under the names by which they are logged, with the bounds of their intervals as `_low` and `_high`."""
     metrics = {}
     for name, score in scores.items():
         metrics[f"{split}_{name}"] = score.value
@@ -119,13 +127,20 @@ def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
 
 
 def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int, seed: int) -> Estimate:
-    """Macro F1 over labels of any set, with a 95% interval that resamples sentences."""
+    """Macro F1 over labels of any set, with a 95% interval that resamples sentences.
+
+    Args:
+        truth: (n,) names.
+        predicted: (n,) names.
+        samples: number of bootstrap samples.
+        seed: of the samples.
+    """
     names, pairs = np.unique(np.stack([truth, predicted]), return_inverse=True)
     cells = np.bincount(pairs[0] * len(names) + pairs[1], minlength=len(names) ** 2)
-    # To draw sentences with replacement is to draw the counts of the confusion matrix from a multinomial.
+    # To draw sentences with replacement is to draw the counts of the confusion matrix from a multinomial distribution.
     drawn = np.random.default_rng(seed).multinomial(cells.sum(), cells / cells.sum(), size=samples)
     f1 = [
-        _ratio(2 * np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1) + c.sum(axis=-2)).mean(axis=-1)
+        ratio(2 * np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1) + c.sum(axis=-2)).mean(axis=-1)
         for c in (cells.reshape(len(names), -1), drawn.reshape(samples, len(names), -1))
     ]
     return Estimate(float(f1[0]), *interval(f1[1], len(truth)))

@@ -1,4 +1,4 @@
-"""How well probabilities agree with the labels: losses, calibration errors, risk and coverage."""
+"""Quality of probabilities: proper scores, calibration errors, and risk against coverage."""
 
 from typing import NamedTuple
 
@@ -8,25 +8,32 @@ from claimkind.metrics.scores import _CLASSES
 
 
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean of -log p(truth), in nats."""
+    """Mean negative log-likelihood of the true labels, in nats.
+
+    Args:
+        truth: (n,) positions in `LABELS`.
+        probabilities: (n, 3).
+    """
     return float(-np.log(np.clip(probabilities[np.arange(len(truth)), truth], 1e-15, 1)).mean())
 
 
 def brier_score(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean squared distance between probabilities and truth, summed over classes (Brier 1950): 0 to 2."""
+    """Mean squared distance between probabilities and one-hot truth, summed over classes (Brier 1950): 0 to 2."""
     return float(((probabilities - np.eye(_CLASSES)[truth]) ** 2).sum(axis=1).mean())
 
 
 class ReliabilityBin(NamedTuple):
-    """Predictions whose confidence lies in one bin."""
+    """The predictions whose confidence, their highest probability, lies in one bin."""
 
     confidence: float
+    """Mean confidence."""
     accuracy: float
     size: int
+    """Number of predictions."""
 
 
 def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> list[ReliabilityBin]:
-    """Mean confidence and accuracy in equally wide bins of confidence; empty bins are left out."""
+    """Mean confidence and accuracy in bins of equal width; empty bins are left out."""
     confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
@@ -36,18 +43,18 @@ def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) ->
 
 
 def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
-    """Mean gap between confidence and accuracy over the bins, weighted by their size (Guo et al. 2017)."""
+    """Mean absolute gap between confidence and accuracy over bins, weighted by their size (Guo et al. 2017)."""
     filled = reliability(truth, probabilities, bins)
     return sum(entry.size * abs(entry.confidence - entry.accuracy) for entry in filled) / len(truth)
 
 
 def class_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
-    """Mean gap between the probability of one class and its frequency (Nixon et al. 2019, static calibration error).
+    """Mean absolute gap between the probability and the frequency of a class (Nixon et al. 2019).
 
     Args:
-        truth: (n,) whether the sentence is of the class.
+        truth: (n,) bool, whether each sentence is of the class.
         probability: (n,) of the class.
-        bins: equally wide.
+        bins: number of bins of equal width.
     """
     index = np.minimum((probability * bins).astype(int), bins - 1)
     gaps = [
@@ -58,15 +65,30 @@ def class_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: in
 
 
 def risk_coverage(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (n,) and risk (n,): the error of the surest predictions as more are taken (El-Yaniv and Wiener 2010)."""
+    """Risk-coverage curve of selective classification (El-Yaniv and Wiener 2010).
+
+    Args:
+        truth: (n,) positions in `LABELS`.
+        probabilities: (n, 3).
+
+    Returns:
+        Coverage (n,), the share of predictions that are kept, highest confidence first; and risk (n,), the share of
+        these that is wrong.
+    """
     wrong = probabilities.argmax(axis=1) != truth
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    taken = np.arange(1, len(truth) + 1)
-    return taken / len(truth), np.cumsum(wrong[order]) / taken
+    kept = np.arange(1, len(truth) + 1)
+    return kept / len(truth), np.cumsum(wrong[order]) / kept
 
 
 def coverage_and_precision(truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> tuple[float, float]:
-    """Share of the sentences whose label is at least so sure, and the share of these labels that is right, or 0."""
-    sure = probabilities.max(axis=1) >= threshold
+    """Share of the predictions whose confidence reaches a threshold, and their accuracy; 0 where there are none.
+
+    Args:
+        truth: (n,) positions in `LABELS`.
+        probabilities: (n, 3).
+        threshold: least confidence.
+    """
+    kept = probabilities.max(axis=1) >= threshold
     right = probabilities.argmax(axis=1) == truth
-    return float(sure.mean()), float(right[sure].mean()) if sure.any() else 0.0
+    return float(kept.mean()), float(right[kept].mean()) if kept.any() else 0.0

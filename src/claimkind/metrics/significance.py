@@ -1,6 +1,6 @@
-"""Whether two models really differ: paired intervals, exact tests, and what they say in words.
+"""Statistical comparison of models: paired bootstrap intervals, exact tests, and verdicts in words.
 
-A model is given by its predictions on the same n sentences, one row a seed: (seeds, n) positions in `LABELS`.
+A model is given by its probabilities for the same n sentences, with an array for each seed: (seeds, n, 3).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,15 @@ import numpy as np
 from scipy.stats import binomtest, t
 
 from claimkind.labels import LABELS
-from claimkind.metrics.bootstrap import LEVEL, Estimate, interval, scores_of_samples
+from claimkind.metrics.bootstrap import LEVEL, Estimate, draw_groups, group_positions, interval
+from claimkind.metrics.scores import MACRO_F1, METRICS, Metric, Samples, compute
 
 _POWER = 0.8
 _MOST_SENTENCES = 1e9
 
 
 class Sentences(NamedTuple):
-    """What all models were asked."""
+    """The sentences that all models were tested on."""
 
     truth: np.ndarray
     """(n,) positions in `LABELS`."""
@@ -32,43 +33,45 @@ class Sentences(NamedTuple):
 
 
 class _Sampled(NamedTuple):
-    """Macro F1 of a model over bootstrap samples."""
+    """A metric of a model, averaged over its seeds."""
 
+    value: float
+    """On all sentences."""
     scores: np.ndarray
-    """(samples,)."""
+    """(samples,), in bootstrap samples."""
     seed_variance: float
-    """How much of their variance the choice of seeds makes, which no number of sentences takes away."""
+    """The part of the variance of the scores that is due to the choice of seeds; more sentences do not reduce it."""
     seeds: int
 
 
 class Difference(NamedTuple):
-    """How far two models are apart on the same sentences."""
+    """The difference between two models on the same sentences."""
 
     first: str
     second: str
     seeds: tuple[int, int]
-    """Of each. The interval of one seed says how sure the difference of these two trainings is, not of others."""
+    """Number of seeds of each model. With a single seed, the interval is about these two trainings and not about
+    others with the same settings."""
     macro_f1: Estimate
     """First minus second, with its 95% interval."""
     p: float
-    """Two-sided: the difference in standard errors of the bootstrap, by Student's t; see `_apart`."""
+    """Two-sided p value of the difference in standard errors of the bootstrap, by Student's t; see `_error_of`."""
     p_holm: float
-    """The same after Holm's correction over all comparisons."""
+    """The p value after Holm's correction for all comparisons."""
     p_mcnemar: float
-    """McNemar's exact test of the accuracies; of several seeds the majority answers, of as many, and an odd number, on
-    both sides."""
+    """P value of McNemar's exact test of the accuracies; several seeds vote, the same odd number of each model."""
     sentences: int
     sentences_needed: float | None
-    """How many sentences would show a difference of this size, among as many comparisons, in four trials of five;
-    infinite where the seeds scatter too much for any number; None if there is no difference."""
+    """Number of sentences at which a difference of this size would be found with a power of 80%, given the number of
+    comparisons; infinite where the seeds vary too much for any number; None if there is no difference."""
 
     @property
     def separable(self) -> bool:
-        """Whether the interval leaves 0 out, also after the correction for the number of comparisons."""
+        """Whether the difference is significant: the interval excludes 0, and so does the corrected p value."""
         return self.p_holm < LEVEL and not self.macro_f1.low <= 0 <= self.macro_f1.high
 
     def verdict(self) -> str:
-        """The difference in words."""
+        """The difference in one sentence."""
         seeds = ""
         if 1 in self.seeds:
             seeds = " (one seed each)" if self.seeds == (1, 1) else f" ({self.seeds[0]} and {self.seeds[1]} seeds)"
@@ -99,23 +102,27 @@ def compare_all(
     seed: int = 0,
     comparisons: int | None = None,
 ) -> list[Difference]:
-    """Every pair of models, with Holm's correction over the comparisons.
+    """Compare every pair of models by macro F1, with Holm's correction for the number of comparisons.
 
     Args:
-        models: predictions of each, (seeds, n).
-        sentences: what they were asked.
+        models: by name the probabilities of a model, (seeds, n, 3).
+        sentences: what the models were tested on.
         samples: number of bootstrap samples.
         seed: of the samples.
-        comparisons: how many were made in all, if some led to the choice of these models; by default the pairs.
+        comparisons: number of comparisons to correct for, if more than these pairs were compared to choose the models.
+
+    Returns:
+        The differences, in the order of `itertools.combinations`.
     """
-    sampled = _macro_f1_samples(models, sentences, samples, seed)
+    sampled = {
+        name: found["macro_f1"] for name, found in _resample(models, sentences, [MACRO_F1], samples, seed).items()
+    }
     pairs = list(combinations(models, 2))
     comparisons = max(comparisons or 0, len(pairs))
-    means = {name: _mean_macro_f1(predicted, sentences) for name, predicted in models.items()}
     groups = sentences.group_count
-    values = [means[first] - means[second] for first, second in pairs]
-    apart = [_apart([sampled[first], sampled[second]], groups) for first, second in pairs]
-    raw = [_p_value(value, error) for value, error in zip(values, apart, strict=True)]
+    values = [sampled[first].value - sampled[second].value for first, second in pairs]
+    errors = [_error_of([sampled[first], sampled[second]], groups) for first, second in pairs]
+    raw = [_p_value(value, error) for value, error in zip(values, errors, strict=True)]
     return [
         Difference(
             first,
@@ -129,28 +136,44 @@ def compare_all(
             sentences_needed=_needed(value, error, len(sentences.truth), comparisons),
         )
         for (first, second), value, error, p, corrected in zip(
-            pairs, values, apart, raw, holm(raw, comparisons), strict=True
+            pairs, values, errors, raw, holm(raw, comparisons), strict=True
         )
     ]
 
 
 def bootstrap_scores(
-    models: Mapping[str, np.ndarray], sentences: Sentences, *, samples: int = 2000, seed: int = 0
-) -> dict[str, Estimate]:
-    """Mean macro F1 of each model's seeds; the interval resamples groups and seeds alike."""
-    sampled = _macro_f1_samples(models, sentences, samples, seed)
+    models: Mapping[str, np.ndarray],
+    sentences: Sentences,
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    metrics: Sequence[Metric] = METRICS,
+) -> dict[str, dict[str, Estimate]]:
+    """Metrics of each model, averaged over its seeds, with 95% intervals that resample both groups and seeds.
+
+    Args:
+        models: by name the probabilities of a model, (seeds, n, 3).
+        sentences: what the models were tested on.
+        samples: number of bootstrap samples.
+        seed: of the samples.
+        metrics: what to compute.
+
+    Returns:
+        By name of the model, the estimates by name of the metric.
+    """
     groups = sentences.group_count
+
+    def estimated(sampled: _Sampled) -> Estimate:
+        return Estimate(sampled.value, *interval(sampled.scores, groups, _error_of([sampled], groups).freedom))
+
+    resampled = _resample(models, sentences, metrics, samples, seed)
     return {
-        name: Estimate(
-            _mean_macro_f1(predicted, sentences),
-            *interval(sampled[name].scores, groups, _apart([sampled[name]], groups).freedom),
-        )
-        for name, predicted in models.items()
+        name: {metric: estimated(sampled) for metric, sampled in found.items()} for name, found in resampled.items()
     }
 
 
 def holm(values: Sequence[float], comparisons: int | None = None) -> list[float]:
-    """P values corrected for the number of comparisons (Holm 1979), by default their own, in the order given."""
+    """P values corrected for the number of comparisons (Holm 1979), by default the number of values; in their order."""
     corrected, running = [0.0] * len(values), 0.0
     for rank, index in enumerate(np.argsort(values, kind="stable")):
         running = max(running, ((comparisons or len(values)) - rank) * values[index])
@@ -159,7 +182,12 @@ def holm(values: Sequence[float], comparisons: int | None = None) -> list[float]
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
-    """Two-sided exact p value of McNemar's test (1947): whether two models err equally often on the same sentences."""
+    """Two-sided exact p value of McNemar's test (1947): whether two models err equally often on the same sentences.
+
+    Args:
+        first_right: (n,) bool, whether the first model is right.
+        second_right: (n,) bool, whether the second model is right.
+    """
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
     if only_first + only_second == 0:
@@ -167,59 +195,66 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
     return float(binomtest(only_first, only_first + only_second).pvalue)
 
 
-def _macro_f1_samples(
-    models: Mapping[str, np.ndarray], sentences: Sentences, samples: int, seed: int
-) -> dict[str, _Sampled]:
-    """Macro F1 of each model in each bootstrap sample.
+def _resample(
+    models: Mapping[str, np.ndarray], sentences: Sentences, metrics: Sequence[Metric], samples: int, seed: int
+) -> dict[str, dict[str, _Sampled]]:
+    """Metrics of each model in bootstrap samples, by name of the model and of the metric.
 
     Groups are drawn with replacement, the same for all models; then, for each model, its seeds (the hierarchical
-    bootstrap of Davison and Hinkley 1997, section 3.8). Of k seeds, what is drawn scatters as k - 1 of k parts of what
-    other seeds would, so it is stretched by that.
+    bootstrap of Davison and Hinkley 1997, section 3.8).
     """
     random = np.random.default_rng(seed)
-    _, members = np.unique(sentences.groups.astype(str), return_inverse=True)
-    size = int(members.max()) + 1
-    drawn = random.multinomial(size, np.full(size, 1 / size), size=samples)
+    members = group_positions(sentences.groups)
+    drawn = draw_groups(members, samples, random)
     result = {}
-    for name, predicted in models.items():
-        per_seed = np.stack([_sampled_scores(drawn, members, sentences.truth, row) for row in predicted], axis=1)
-        chosen = random.integers(len(predicted), size=(samples, len(predicted)))
-        seeds = len(predicted)
-        mean = per_seed.mean(axis=1)
-        stretched = np.sqrt(seeds / max(1, seeds - 1)) * (
-            np.take_along_axis(per_seed, chosen, axis=1).mean(axis=1) - mean
-        )
-        variance = float(per_seed.mean(axis=0).var() / max(1, seeds - 1))
-        result[name] = _Sampled(mean + stretched, variance, seeds)
+    for name, probabilities in models.items():
+        seeds = [Samples(sentences.truth, of_seed, members, drawn) for of_seed in probabilities]
+        values = [compute(of_seed.whole, metrics) for of_seed in seeds]
+        scores = [compute(of_seed, metrics) for of_seed in seeds]
+        chosen = random.integers(len(seeds), size=(samples, len(seeds)))
+        result[name] = {
+            metric: _over_seeds(
+                np.array([own[metric][0] for own in values]), np.stack([own[metric] for own in scores], axis=1), chosen
+            )
+            for metric in values[0]
+        }
     return result
 
 
-def _sampled_scores(drawn: np.ndarray, members: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    counts = np.zeros((drawn.shape[1], len(LABELS), len(LABELS)))
-    np.add.at(counts, (members, truth, predicted), 1)
-    return scores_of_samples(drawn, counts)["macro_f1"]
+def _over_seeds(values: np.ndarray, scores: np.ndarray, chosen: np.ndarray) -> _Sampled:
+    """Average a metric over seeds.
 
+    The mean of k seeds drawn with replacement from k varies (k - 1) / k times as much as the mean of k new seeds, so
+    its deviation is scaled up by the square root.
 
-def _mean_macro_f1(predicted: np.ndarray, sentences: Sentences) -> float:
-    members = np.zeros(len(sentences.truth), dtype=int)
-    once = np.ones((1, 1))
-    return float(np.mean([_sampled_scores(once, members, sentences.truth, row)[0] for row in predicted]))
+    Args:
+        values: (seeds,), on all sentences.
+        scores: (samples, seeds), in bootstrap samples.
+        chosen: (samples, seeds), positions of the seeds that each sample drew.
+    """
+    seeds = len(values)
+    mean = scores.mean(axis=1)
+    scaled = np.sqrt(seeds / max(1, seeds - 1)) * (np.take_along_axis(scores, chosen, axis=1).mean(axis=1) - mean)
+    variance = float(scores.mean(axis=0).var() / max(1, seeds - 1))
+    return _Sampled(float(np.mean(values)), mean + scaled, variance, seeds)
 
 
 class _Error(NamedTuple):
-    """How far off a figure may be."""
+    """The uncertainty of a metric, or of a difference."""
 
     size: float
-    """Its standard error; exactly 0 where all that was drawn is the same but for rounding, or is of one group."""
+    """Standard error; exactly 0 where all bootstrap samples agree but for rounding, or where there is one group."""
     freedom: float
+    """Degrees of freedom."""
     seed_variance: float
-    """Part of the size's square."""
+    """The part of the squared standard error that is due to the choice of seeds."""
 
 
-def _apart(models: Sequence[_Sampled], groups: int) -> _Error:
-    """The error of a model's score, or of two models' difference.
+def _error_of(models: Sequence[_Sampled], groups: int) -> _Error:
+    """The error of a model's metric, or of the difference between two models.
 
-    Its degrees of freedom are those of Welch and Satterthwaite: few seeds that scatter make it as unsure as few groups.
+    The degrees of freedom are those of Welch and Satterthwaite: a few seeds that vary make a result as uncertain as few
+    groups do.
     """
     drawn = models[0].scores - (models[1].scores if len(models) > 1 else 0)
     variance = float(drawn.var()) * groups / max(1, groups - 1)
@@ -233,33 +268,35 @@ def _apart(models: Sequence[_Sampled], groups: int) -> _Error:
 
 
 def _p_value(difference: float, error: _Error) -> float:
-    """Two-sided, from the standard error of the bootstrap; 1 where that is 0, and nothing known of chance.
+    """Two-sided p value from the standard error of the bootstrap; 1 where that is 0, since chance cannot be judged.
 
-    The share of samples beyond 0 would be no smaller than two of their number, which no correction for many comparisons
-    leaves below 5%.
+    The share of bootstrap samples on the other side of 0 would not do: it is at least 2 / samples, which correction for
+    many comparisons raises above 5%.
     """
     return float(2 * t.sf(abs(difference) / error.size, error.freedom)) if error.size > 0 else 1.0
 
 
 def _majorities_right(first: np.ndarray, second: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the answer that most seeds give, the first label of equals, is right: (n,) each.
+    """Whether the majority vote of each model's seeds is right, the first label winning ties: (n,) bool each.
 
-    Of as many seeds on both sides, for a majority of more is more often right; of an odd number, so that two labels are
-    never equal.
+    The same number of seeds votes for both models, since a larger vote is more often right; and an odd number, since
+    two labels cannot tie then.
     """
     voters = min(len(first), len(second))
     voters -= 1 - voters % 2
-    answers = [
-        np.stack([(predicted[:voters] == label).sum(axis=0) for label in range(len(LABELS))]).argmax(axis=0)
-        for predicted in (first, second)
+    votes = [probabilities[:voters].argmax(axis=2) for probabilities in (first, second)]
+    winners = [
+        np.stack([(predicted == label).sum(axis=0) for label in range(len(LABELS))]).argmax(axis=0)
+        for predicted in votes
     ]
-    return answers[0] == truth, answers[1] == truth
+    return winners[0] == truth, winners[1] == truth
 
 
 def _needed(difference: float, error: _Error, sentences: int, comparisons: int) -> float | None:
-    """Sentences at which the error is small enough; two digits are all that is known.
+    """Number of sentences at which the error is small enough to find the difference, rounded to two digits.
 
-    The part of it that is due to the sentences falls with their root, that which is due to the seeds does not.
+    The part of the error that is due to the sentences shrinks with the square root of their number; the part that is
+    due to the seeds does not.
     """
     if difference == 0 or error.size == 0:
         return None

@@ -1,8 +1,8 @@
-"""The contract of a model family."""
+"""The contract of a model family, and the checks that every family makes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from scipy import sparse
@@ -11,41 +11,68 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 
 OnMetrics = Callable[[int, Mapping[str, float]], None]
+"""Called during training with the step and the metrics by name."""
+Learned = TypeVar("Learned")
 
 
 class Examples(NamedTuple):
-    """Texts and what is known of their class."""
+    """Texts with the evidence for their classes."""
 
     texts: Sequence[str]
     evidence: np.ndarray
-    """(n, 3): likelihood of what the source said under each class; one-hot where the class is known."""
+    """(n, 3): the likelihood P(source label | class); one-hot where the class is known."""
 
 
 class Predictor(Protocol):
-    """What can be saved and asked: a fitted classifier, calibrated or not."""
+    """A fitted classifier, calibrated or not: it predicts and can be saved."""
+
+    @property
+    def settings(self) -> Any:  # a frozen dataclass of the family's own
+        """The settings that the model was trained with."""
+        ...
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Names of the installed packages that prediction needs, besides those that serving any model needs."""
+        ...
+
+    @property
+    def single_threaded(self) -> bool:
+        """Whether prediction keeps one core busy, so that scoring starts a process for each core."""
+        ...
+
+    @property
+    def compute_dtype(self) -> str:
+        """Number format and device of prediction here, as in `fp32, CPU`; with others probabilities may differ."""
+        ...
+
+    @property
+    def abstain_below(self) -> float:
+        """A sentence whose highest probability is below this gets no label; 0 where the model never abstains."""
+        ...
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of each text: (n, 3) float64 in the order of `LABELS`, rows sum to 1; n may be 0."""
         ...
 
     def features(self, texts: Sequence[str]) -> np.ndarray | sparse.csr_matrix:
-        """What the model makes of each text before it tells a class: (n, d), for heads that tell something else."""
+        """The model's representation of each text before its classification layer: (n, d), for linear probes."""
         ...
 
     def windows(self, texts: Sequence[str]) -> np.ndarray:
-        """In how many pieces each text is read: (n,) int64; 1 unless it is longer than what fits a model at once."""
+        """Number of windows that each text is read in: (n,) int64; above 1 only for texts longer than the input."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write everything that `load` needs, as data that executes nothing."""
+        """Write everything that `load` needs to a folder, as data and never as code."""
         ...
 
 
 class Classifier(Predictor, Protocol):
-    """What every family offers. The arguments of its `__init__` are its settings and are checked by their types."""
+    """What every family offers. The only argument of its class is its settings, a frozen dataclass."""
 
     evidence_weight: ClassVar[float]
-    """How much rows without a label of ours count in training unless it is said otherwise; 0 where they do not help."""
+    """Default weight of training rows without a hard label; 0 where they do not help this family."""
 
     def fit(
         self,
@@ -57,15 +84,15 @@ class Classifier(Predictor, Protocol):
         work_dir: Path | None = None,
         on_metrics: OnMetrics | None = None,
     ) -> Self:
-        """Fit from scratch, forgetting any earlier fit.
+        """Fit from scratch; an earlier fit is forgotten.
 
         Args:
             texts: n sentences.
-            evidence: (n, 3), in the order of `LABELS`.
+            evidence: (n, 3), in the order of `LABELS`; see `Examples`.
             weights: (n,) weights of the rows; 1 each if left out.
-            validation: decides when to stop, where the family can stop early.
-            work_dir: for checkpoints; training goes on from the newest one found there.
-            on_metrics: called with the step and the metrics while training goes on.
+            validation: held-out examples for early stopping, where the family has it.
+            work_dir: folder of checkpoints; training resumes from the newest one in it.
+            on_metrics: called with the metrics of training as they come.
 
         Returns:
             self.
@@ -74,27 +101,29 @@ class Classifier(Predictor, Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; called after the digests of the folder were checked."""
+        """Read what `save` wrote. The caller has checked the digests of the files."""
         ...
 
 
 @runtime_checkable
 class Explainable(Protocol):
-    """A classifier whose weights people can read."""
+    """A classifier with weights of n-grams that people can read."""
 
     def strongest(self, count: int) -> dict[str, list[tuple[str, float]]]:
-        """By label, the n-grams that speak most for it, with their weights."""
+        """By label the `count` n-grams with the highest weights for it, with these weights."""
         ...
 
 
-def check_examples(texts: Sequence[str], evidence: np.ndarray) -> np.ndarray:
-    """Check what `fit` is given.
+def check_examples(
+    texts: Sequence[str], evidence: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check the arguments of `fit`.
 
     Returns:
-        The evidence as (n, 3) float64.
+        The evidence as (n, 3) and the weights as (n,), both float64.
 
     Raises:
-        ClaimkindError: there is no text, the shapes differ, or a row leaves no class possible.
+        ClaimkindError: there is no text, the shapes differ, or the evidence of a row is 0 for every class.
     """
     evidence = np.asarray(evidence, dtype=np.float64)
     if not len(texts):
@@ -105,39 +134,31 @@ def check_examples(texts: Sequence[str], evidence: np.ndarray) -> np.ndarray:
         )
     if (evidence < 0).any() or not (evidence.sum(axis=1) > 0).all():
         raise ClaimkindError("found a row whose evidence rules out every class, expected a positive number: check it")
-    return evidence
+    return evidence, np.ones(len(texts)) if weights is None else np.asarray(weights, dtype=np.float64)
 
 
-def check_fitted(fitted: object) -> None:
-    """Refuse to go on with a classifier that was not fitted.
-
-    Raises:
-        ClaimkindError: `fitted`, the learned part, is None.
-    """
-    if fitted is None:
-        raise ClaimkindError("the model has not been fitted, expected a fitted one: call fit or load first")
-
-
-def check_settings(**settings: tuple[float, float, float]) -> None:
-    """Refuse settings that are out of range.
+def check_fitted(learned: Learned | None) -> Learned:
+    """Refuse a classifier that was not fitted.
 
     Args:
-        settings: by name the value, the least and the greatest that it may be.
+        learned: a part of the classifier that is None until `fit` or `load`.
+
+    Returns:
+        The same.
 
     Raises:
-        ClaimkindError: one is not.
+        ClaimkindError: it is None.
     """
-    for name, (value, least, greatest) in settings.items():
-        if not least <= value <= greatest:
-            expected = f"at least {least:g}" if greatest == np.inf else f"{least:g} to {greatest:g}"
-            raise ClaimkindError(f"model.{name}={value}, expected {expected}: correct it")
+    if learned is None:
+        raise ClaimkindError("the model has not been fitted, expected a fitted one: call fit or load first")
+    return learned
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed that the generators of random numbers do not take.
+    """Refuse a seed that NumPy and PyTorch do not take.
 
     Raises:
-        ClaimkindError: it is below 0 or has more than 32 bits.
+        ClaimkindError: it is negative or has more than 32 bits.
     """
     if not 0 <= seed < 1 << 32:
         raise ClaimkindError(f"seed={seed}, expected 0 to {(1 << 32) - 1}: correct it")

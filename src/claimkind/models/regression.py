@@ -1,4 +1,4 @@
-"""Logistic regression that learns from evidence: what the linear families share."""
+"""Logistic regression that learns from evidence by expectation-maximisation; shared by the linear families."""
 
 import numpy as np
 from scipy import sparse
@@ -8,9 +8,14 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, has_hard_label
 from claimkind.models.base import OnMetrics
 
-LEAST_C = 1e-8
-"""Regularised more strongly, a regression is nothing but its intercept."""
-_LEAST_SHARE = 1e-3
+SMALLEST_C = 1e-8
+"""With stronger regularisation, only the intercept of a regression is left."""
+_SMALLEST_SHARE = 1e-3
+
+
+def new_regression(C: float, balanced: bool, seed: int) -> LogisticRegression:  # noqa: N803 - scikit-learn's name
+    """An unfitted regression; `balanced` weights classes inversely to their frequency."""
+    return LogisticRegression(C=C, class_weight="balanced" if balanced else None, max_iter=1000, random_state=seed)
 
 
 def fit_regression(
@@ -21,68 +26,70 @@ def fit_regression(
     em_steps: int,
     on_metrics: OnMetrics | None = None,
 ) -> None:
-    """Fit on rows whose class is certain, then go on with the others by expectation-maximisation.
+    """Fit on the rows with a hard label, then on all rows by expectation-maximisation.
 
-    Rows whose class is certain give the first model, or where they leave a class out, all rows do, with all classes as
-    likely. With others, expectation-maximisation goes on from it (Dempster, Laird and Rubin 1977): each row counts for
-    each class with weight p(c | x) · evidence[c], normalised.
+    The first model is fitted on the rows with a hard label. If these lack a class, it is fitted on all rows, each of
+    which counts for each class in proportion to its evidence. If there are rows without a hard label, steps of
+    expectation-maximisation follow (Dempster, Laird and Rubin 1977), in which each row counts for each class with the
+    weight p(c | x) · evidence[c], normalised.
 
     Args:
-        regression: to be fitted.
+        regression: the regression to fit.
         features: (n, d).
         evidence: (n, 3).
         weights: (n,) weights of the rows.
-        em_steps: steps of expectation-maximisation, if there are rows whose class is not certain.
+        em_steps: number of steps of expectation-maximisation.
         on_metrics: called with each step and its mean log-likelihood.
 
     Raises:
-        ClaimkindError: all rows are certainly of one class.
+        ClaimkindError: every row has a hard label, and all have the same one.
     """
-    certain = has_hard_label(evidence)
-    classes = len(set(evidence[certain].argmax(axis=1)))
-    if certain.all() and classes < 2:
+    hard = has_hard_label(evidence)
+    classes = len(set(evidence[hard].argmax(axis=1)))
+    if hard.all() and classes < 2:
         raise ClaimkindError("the labelled training sentences are all of one class, expected two at least")
-    first = certain if certain.all() or classes == len(LABELS) else np.ones_like(certain)
-    sizes = _fit_shares(regression, features[first], evidence[first], weights[first])
-    if not certain.all():
-        regression.set_params(warm_start=True)
-        for step in range(1, em_steps + 1):
-            joint = _posterior(regression, features, sizes) * evidence
-            if on_metrics:
-                mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)
-                on_metrics(step, {"em_log_likelihood": float(mean)})
-            sizes = _fit_shares(regression, features, joint, weights)
+    first = hard if hard.all() or classes == len(LABELS) else np.ones_like(hard)
+    class_weights = _fit_shares(regression, features[first], evidence[first], weights[first])
+    if hard.all():
+        return
+    regression.set_params(warm_start=True)
+    for step in range(1, em_steps + 1):
+        joint = _posterior(regression, features, class_weights) * evidence
+        if on_metrics:
+            mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)
+            on_metrics(step, {"em_log_likelihood": float(mean)})
+        class_weights = _fit_shares(regression, features, joint, weights)
 
 
-def _posterior(regression: LogisticRegression, features: sparse.csr_matrix, sizes: np.ndarray) -> np.ndarray:
-    """P(class | x) where classes are as frequent as their `sizes`: (n, 3).
+def _posterior(regression: LogisticRegression, features: sparse.csr_matrix, class_weights: np.ndarray) -> np.ndarray:
+    """P(class | x) with the class frequencies of the training rows: (n, 3).
 
-    A balanced regression answers as if all classes were equally frequent. Taken for the posterior, its answers would
+    A balanced regression predicts as if all classes were equally frequent. Used as the posterior, its predictions would
     make rare classes more frequent in each step.
     """
     probabilities = in_label_order(regression, features)
     if regression.class_weight == "balanced":
-        probabilities = probabilities * sizes
+        probabilities = probabilities * class_weights
     return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
 def _fit_shares(
     regression: LogisticRegression, features: sparse.csr_matrix, joint: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Fit each row as one of each class, weighted by the share that the class has in the row of `joint`.
+    """Fit on each row as an example of every class, weighted by the share of the class in the row of `joint`, (n, 3).
 
     Returns:
-        The weight that each class has in all: (3,).
+        The total weight of each class: (3,).
     """
     shares = weights[:, None] * joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-12)
-    rows, classes = np.nonzero(shares > _LEAST_SHARE * weights[:, None])
+    rows, classes = np.nonzero(shares > _SMALLEST_SHARE * weights[:, None])
     regression.fit(features[rows], classes, sample_weight=shares[rows, classes])
-    sizes: np.ndarray = shares.sum(axis=0)
-    return sizes
+    class_weights: np.ndarray = shares.sum(axis=0)
+    return class_weights
 
 
 def in_label_order(regression: LogisticRegression, features: sparse.csr_matrix) -> np.ndarray:
-    """Probabilities (n, 3) with a column for each label, 0 for one that no training row had."""
+    """Probabilities (n, 3) in the order of `LABELS`; 0 for a class without training rows."""
     probabilities = np.zeros((features.shape[0], len(LABELS)))
     probabilities[:, regression.classes_] = regression.predict_proba(features)
     return probabilities

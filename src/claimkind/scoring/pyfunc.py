@@ -1,6 +1,7 @@
-"""The model as MLflow logs it: one pyfunc for every family, logged from this file ("models from code").
+"""The model as MLflow logs it: one pyfunc for every model family, logged from this file ("models from code").
 
-Takes a column `text`, gives `label`, `confidence` and the probability of each label, a row for a row.
+The input has a column `text`. The output has a row for each row of the input: `label`, `confidence`, and the
+probability of each label.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ class SentenceModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Label the column `text`; see `claimkind.scoring.labelling.label_texts`. Without a text there is no label."""
+        """Label the column `text`; see `claimkind.models.prediction.label_texts`. A row without text has no label."""
         from claimkind.models.prediction import label_texts
 
         texts = model_input["text"].reset_index(drop=True)

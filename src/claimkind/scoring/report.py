@@ -19,8 +19,33 @@ _MEANINGS = {
     "opinion": "a judgement, a feeling or advice of the writer",
     UNDECIDED: "the model is not sure enough to say",
 }
-_SHOWN_FROM = 0.05
+_SHOWN_FROM = 0.05  # change of the probability from which on a word is marked
+_MOST_SENTENCES = 20_000  # browsers show longer pages badly, and memory must not grow with the input
 _COLOURS = {**LABEL_COLOURS, UNDECIDED: "#555555"}
+
+
+class ReportRows:
+    """The first rows of an output, up to what a page can show."""
+
+    def __init__(self, limit: int = _MOST_SENTENCES) -> None:
+        """Begin with none; keep `limit` at most."""
+        self._limit = limit
+        self._kept: list[pd.DataFrame] = []
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Keep rows while there is room for them."""
+        room = self._limit - sum(map(len, self._kept))
+        if room > 0:
+            self._kept.append(rows[:room])
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows that are kept."""
+        return pd.concat(self._kept, ignore_index=True)
+
+    def title(self, name: str, total: int) -> str:
+        """The heading of a page for an input, which tells where the page does not show all of its `total` rows."""
+        return name if total <= self._limit else f"{name}: the first {self._limit:,} of {total:,} sentences"
 
 
 def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Predictor | None = None) -> None:
@@ -28,9 +53,9 @@ def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Pre
 
     Args:
         path: the file, replaced if it exists.
-        scored: rows of the scoring engine; of documents or of single sentences.
+        scored: rows of the scoring engine, of documents or of single sentences.
         title: the page's heading.
-        explained_by: the model, if the page is to show on which words its labels rest.
+        explained_by: the model, if the page is to mark the words that its labels depend on.
     """
     # Everything is escaped: a document must not be able to run anything in the reader's browser.
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
@@ -50,7 +75,7 @@ def write_report(path: Path, scored: pd.DataFrame, title: str, explained_by: Pre
 
 
 def _with_words(scored: pd.DataFrame, classifier: Predictor | None) -> pd.DataFrame:
-    """Give each row the pieces of its text: those that carry the label, those that speak against it, and the rest."""
+    """Add a column `pieces`: words that speak for the label, words that speak against it, and the text between them."""
     if classifier is None:
         pieces = ([{"text": text}] for text in scored["text"])
     else:
@@ -85,7 +110,7 @@ def _documents(scored: pd.DataFrame, title: str) -> Iterator[tuple[str, pd.DataF
 
 
 def _is_place(cell: Any) -> bool:
-    """Whether it can name a document or a paragraph: text or a number, and not none."""
+    """Whether a cell can name a document or a paragraph: it holds text or a number."""
     return isinstance(cell, str | int | float) and cell != "" and cell == cell
 
 

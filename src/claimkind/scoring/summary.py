@@ -1,4 +1,4 @@
-"""What was scored in all: counts, speed, memory, and how it differs from what the model was tested on."""
+"""The summary of a scoring run: counts, speed, memory, and the difference from the model's test set."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ _EDGES = np.linspace(0, 1, 11)
 
 
 class Reference(TypedDict):
-    """What a model said of its test sentences."""
+    """What a model predicted for its test sentences."""
 
     shares: dict[str, float]
     """Share of each label."""
@@ -29,7 +29,7 @@ class Reference(TypedDict):
 
 
 def reference_of(labels: Sequence[str], confidences: np.ndarray) -> Reference:
-    """Describe what a model said of some sentences."""
+    """Summarise the labels and confidences (n,) that a model predicted."""
     counts, _ = np.histogram(confidences, _EDGES)
     shares = pd.Series(labels).value_counts(normalize=True)
     return {
@@ -41,22 +41,34 @@ def reference_of(labels: Sequence[str], confidences: np.ndarray) -> Reference:
 class Summary:
     """Counts that grow while scoring goes on."""
 
-    def __init__(self, reference: Reference | None = None) -> None:
-        """Begin; `reference` is what the model said of its test sentences, if that is known."""
-        self.reference = reference
+    def __init__(self, output: Path, rejected_path: Path, reference: Reference | None = None) -> None:
+        """Begin.
+
+        Args:
+            output: the file that is written.
+            rejected_path: the file that names the rejected rows.
+            reference: what the model predicted for its test sentences, if that is known.
+        """
+        self.output, self.rejected_path, self.reference = output, rejected_path, reference
         self.labels: Counter[str] = Counter()
         self.confidences = np.zeros(len(_EDGES) - 1)
         self.rejected = self.windowed = self.characters = 0
         self.resumed = 0
         """Rows that an earlier run scored."""
         self._peak = peak_mib()
-        self.start = time.perf_counter()
+        self._start = time.perf_counter()
 
     def add(self, rows: pd.DataFrame, rejected: int, *, resumed: bool = False) -> None:
-        """Count scored rows and the number of those that could not be; `resumed` if an earlier run scored them."""
+        """Count the rows of a part.
+
+        Args:
+            rows: scored.
+            rejected: the number of those that were not.
+            resumed: whether an earlier run scored them.
+        """
         self.rejected += rejected
         self.resumed += len(rows) * resumed
-        self._peak = self.peak  # workers count while they are there
+        self._peak = self.peak  # workers count only while they run
         if len(rows):
             self.labels.update(rows["label"])
             self.confidences += np.histogram(rows["confidence"], _EDGES)[0]
@@ -70,15 +82,15 @@ class Summary:
 
     @property
     def rows(self) -> int:
-        """How many rows were scored."""
+        """The number of rows that were scored."""
         return self.labels.total()
 
-    def describe(self, output: Path, rejected_path: Path) -> str:
+    def text(self) -> str:
         """The summary in words."""
-        seconds = time.perf_counter() - self.start
+        seconds = time.perf_counter() - self._start
         speed = (self.rows - self.resumed) / max(seconds, 1e-9)
         lines = [
-            f"{output}: {self.rows:,} sentences, {counts_in_words(self.labels)}",
+            f"{self.output}: {self.rows:,} sentences, {counts_in_words(self.labels)}",
             f"{seconds:,.1f} s, {speed:,.0f} rows/s, peak memory {self.peak:,.0f} MiB",
         ]
         if self.resumed:
@@ -86,36 +98,36 @@ class Summary:
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
         if self.rejected:
-            lines.append(f"{self.rejected:,} rows rejected, see {rejected_path}")
+            lines.append(f"{self.rejected:,} rows rejected, see {self.rejected_path}")
         return "\n".join([*lines, *self._drift()])
 
     def _drift(self) -> list[str]:
         if self.reference is None or not self.rows:
             return []
         here = {label: self.labels[label] / self.rows for label in (*LABELS, UNDECIDED)}
-        there = self.reference["shares"]
-        shares = ", ".join(f"{here[label]:.0%} {label} (there {there[label]:.0%})" for label in LABELS)
-        moved = sum(abs(here[label] - there[label]) for label in there) / 2
-        surer = np.abs(self.confidences / self.rows - np.array(self.reference["confidences"])).sum() / 2
+        test = self.reference["shares"]
+        shares = ", ".join(f"{here[label]:.0%} {label} (test set {test[label]:.0%})" for label in LABELS)
+        labels = sum(abs(here[label] - test[label]) for label in test) / 2
+        confidences = np.abs(self.confidences / self.rows - np.array(self.reference["confidences"])).sum() / 2
         return [
-            f"against the model's test set: {shares}; {moved:.0%} of the labels and {surer:.0%} of the confidences "
-            "lie elsewhere"
+            f"compared with the model's test set: {shares}; total variation distance {labels:.2f} of the labels, "
+            f"{confidences:.2f} of the confidences"
         ]
 
 
 def counts_in_words(counts: Mapping[str, int]) -> str:
-    """How many rows have each label; `undecided` only where some have it."""
+    """The number of rows of each label; `undecided` only where there are some."""
     return ", ".join(
         f"{counts.get(label, 0):,} {label}" for label in (*LABELS, UNDECIDED) if label in LABELS or counts.get(label)
     )
 
 
 def peak_mib() -> float:
-    """Highest memory of this process and of the workers that it has now, in MiB."""
+    """Highest memory of this process and of its present workers, in MiB."""
     pids = [os.getpid(), *(worker.pid for worker in multiprocessing.active_children())]
     if sys.platform == "linux":
         return sum(map(_high_water_mib, pids))
-    # Bytes there; what a process had at most before it became this one counts too.
+    # In bytes on macOS, where children that have ended count too.
     return sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
 
 

@@ -1,38 +1,39 @@
 """Splitting a text into sentences, each with its place in the text.
 
-`sentencex` finds the boundaries of plain prose. It keeps a whole quotation or bracket as one sentence and lets an
-ellipsis swallow the next one, so segments that hold such marks are split again by `_inner_boundaries`; and it parts a
-quoted question from its speaker (*"Why now?" Smith asked.*), which `_continues` joins again.
+One regular expression finds the marks that may end a sentence; `claimkind.text.boundaries` decides on each of them.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from sentencex import get_sentence_boundaries
+from claimkind.text.abbreviations import ABBREVIATIONS
+from claimkind.text.boundaries import CLOSERS, OPENERS, Candidate, ends_sentence
 
-_OPENERS = "\"“‘'«(["
-_CLOSERS = "\"”’'»)]"
-_LINE = re.compile(r"[^\r\n\u2028\u2029]+")
-_NEEDS_RESPLIT = re.compile(r"[“”\"‘’«»…()\[\]]|\.\.\.|[!?]{2}")
-_BOUNDARY = re.compile(rf"(?<![.!?…])[.!?…]++[{re.escape(_CLOSERS)}]*\s+(?=[–—-]?\s?[{re.escape(_OPENERS)}]*[A-Z0-9])")
-_TITLE = re.compile(
-    rf"(?:^|[\s{re.escape(_OPENERS)}])"
-    r"(?:Mr|Mrs|Ms|Mx|Dr|Prof|Gov|Sen|Rep|Gen|Col|Maj|Capt|Lt|Sgt|Cpl|Hon|Rev|Fr|St|Sr|Jr|Messrs|Pres|Supt|Insp|Adm"
-    r"|vs|v|cf|al|e\.g|i\.e|viz|ca|approx|No|Nos|Fig|Figs|Eq|Vol|Ch|Sec|Art|pp?|Inc|Co|Corp|Ltd|Bros|Mt|Ft"
-    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])\.$"
+_LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
+_MARK = re.compile(
+    r"""
+    [.!?…]
+    (?:
+        (?<=[a-z]{2}\.)\ (?=[A-Z])()                # plain: a word in lower case, a full stop, a blank, a capital
+    |
+        (?<![.!?…]{2})                              # only from the first mark of a row: else long rows take long
+        [.!?…]*+
+        (?P<closers>[CLOSERS]*+)
+        (?:
+            \s?\[(?:\d[\d ,–-]*|\w[\w ]{0,25})\](?![(\w])    # references: [12], [citation needed]
+          | [¹²³⁰-⁹†‡]
+          | \s[\])}”’»](?=\s)                       # a closing mark that stands alone
+          | \s?(?:[\u2600-\u27bf\U0001f000-\U0001faff]|[:;]-?[()DP](?=\s))[\ufe0f\u200d]*     # emoji
+        )*+
+        (?P<blank>\s++)
+    )
+    """.replace("CLOSERS", re.escape(CLOSERS)),
+    re.VERBOSE,
 )
-_COURTESY = re.compile(r"(?:^|\W)(?:Mr|Mrs|Ms|Mx|Dr|Prof|Messrs|Rev|Capt|Lt|Sgt|Gov|Sen|Rep|Gen|Col)\.$")
-_SPEECH_VERB = (
-    r"(?:said|says|asked|asks|wrote|writes|told|tells|added|adds|replied|shouted|cried|wondered|answered|insisted"
-    r"|demanded|noted|whispered|warned|joked|recalled|argued|yelled|exclaimed|sighed)"
-)
-_SPEAKER_TAG = re.compile(rf"(?:(?:[A-Z][\w.’'-]*|the|[a-z]+)\s+){{1,4}}{_SPEECH_VERB}\b|{_SPEECH_VERB}\s+[A-Z]")
-_ENDS_IN_QUOTED_EXCLAMATION = re.compile(r"[!?…][\"”’»]\s*$")
-_FOREIGN_BLANK = re.compile(r"[^\S\x00-\x7f]")
-# Characters on either side of a boundary that decide on it: a long line must not cost its square.
+_BRACKET = re.compile(r"(?<![:;=-])[(\[]|[)\]]")
 _NEAR = 100
-_ASIDE = 1000
+_LONGEST_ASIDE = 1000
 
 
 class Sentence(NamedTuple):
@@ -59,48 +60,54 @@ def split_sentences(text: str) -> list[Sentence]:
     ]
 
 
-def _spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    cuts = [start]
-    for segment in _segments(text[start:end]):
-        cuts.extend(start + cut for cut in segment)
-    for left, right in zip(cuts, [*cuts[1:], end], strict=True):
-        piece = text[left:right]
-        if piece.strip():
-            yield left + len(piece) - len(piece.lstrip()), left + len(piece.rstrip())
+def _spans(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Spans of the sentences of a line."""
+    aside = _Aside(text, start) if text.find("(", start, stop) >= 0 or text.find("[", start, stop) >= 0 else None
+    for mark in _MARK.finditer(text, start, stop):
+        if aside and aside.holds(mark.start(), start):
+            continue
+        if mark.lastindex == 1 and _is_plain_word(text, start, mark.start()):
+            yield start, mark.end() - 1
+        elif _ends(text, start, mark):
+            yield start, mark.start("blank") if mark.lastindex != 1 else mark.end() - 1
+        else:
+            continue
+        start = mark.end()
+    yield start, stop
 
 
-def _segments(line: str) -> Iterable[list[int]]:
-    """For each segment that sentencex finds: where sentences begin in it, its own start included if one does."""
-    # sentencex cuts through a no-break space and the like behind a single letter, and dies of it.
-    for boundary in get_sentence_boundaries("en", _FOREIGN_BLANK.sub(" ", line)):
-        start, end = boundary["start_index"], boundary["end_index"]
-        own = [start] if start and not _continues(line[max(0, start - _NEAR) : start], line[start:end]) else []
-        yield own + [start + cut for cut in _inner_boundaries(line[start:end])]
+def _is_plain_word(text: str, start: int, stop: int) -> bool:
+    """Whether the word before a full stop is no abbreviation, nor the first of its sentence."""
+    parts = text[max(start, stop - _NEAR) : stop].rsplit(None, 1)
+    return len(parts) > 1 and parts[1].isalpha() and parts[1].lower() not in ABBREVIATIONS
 
 
-def _continues(before: str, after: str) -> bool:
-    """Whether a segment goes on with the sentence before it: a name after *Ms.*, a speaker tag, a lower-case word."""
-    if _COURTESY.search(before.rstrip()):
-        return True
-    if not _ENDS_IN_QUOTED_EXCLAMATION.search(before):
-        return False
-    return after[:1].islower() or _SPEAKER_TAG.match(after) is not None
+def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
+    place, end = mark.span()
+    near = max(start, place - _NEAR)
+    closers = mark["closers"] or ""
+    marks = text[place : mark.start("closers")] if mark.lastindex != 1 else "."
+    return ends_sentence(Candidate(text[near:place], marks, closers, text[end : end + _NEAR], near == start))
 
 
-def _inner_boundaries(segment: str) -> list[int]:
-    if not _NEEDS_RESPLIT.search(segment):
-        return []
-    cuts: list[int] = []
-    for match in _BOUNDARY.finditer(segment):
-        left = segment[max(cuts[-1] if cuts else 0, match.end() - _ASIDE) : match.end()].rstrip()
-        near, right = left[-_NEAR:], segment[match.end() : match.end() + _NEAR]
-        if not (_TITLE.search(near) or _continues(near, right) or _inside_aside(left)):
-            cuts.append(match.end())
-    return cuts
+class _Aside:
+    """Brackets that are open within a sentence: what they hold does not end it."""
 
+    def __init__(self, text: str, start: int) -> None:
+        self._text, self._read = text, start
+        self._open: list[int] = []
 
-def _inside_aside(left: str) -> bool:
-    """Whether a bracket that opened within the sentence is still open: what it holds does not end the sentence."""
-    opened = [match.start() for match in re.finditer(r"[(\[]", left)]
-    closed = left.count(")") + left.count("]")
-    return len(opened) > closed and left[: opened[closed]].strip(_OPENERS + " ") != ""
+    def holds(self, place: int, start: int) -> bool:
+        """Whether a place lies in a bracket that was opened within the sentence that begins at `start`.
+
+        Places must ascend: each character is read once.
+        """
+        for bracket in _BRACKET.finditer(self._text, self._read, place):
+            if bracket[0] in "([":
+                self._open.append(bracket.start())
+            elif self._open:
+                self._open.pop()
+        self._read = place
+        while self._open and (self._open[0] < start or place - self._open[0] > _LONGEST_ASIDE):
+            del self._open[0]
+        return bool(self._open) and self._text[start : self._open[0]].strip(OPENERS + " ") != ""

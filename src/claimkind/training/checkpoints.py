@@ -1,54 +1,60 @@
-"""The folder of an unfinished training: its checkpoints, its lock and the id of its run."""
+"""The checkpoint folder of an unfinished training: its lock and the id of its MLflow run."""
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from filelock import Timeout
 
 from claimkind import tracking
-from claimkind.config import TrainConfig
-from claimkind.dataset.load import BuiltDataset
 from claimkind.errors import ClaimkindError
-from claimkind.manifest import fingerprint
 
-TRAINING_PARAMS = (
-    "evidence_weight", "evidence_sources", "max_evidence", "source_weights", "max_labels", "distil_from",
-    "distil_texts", "init_from", "target_precision",
-)  # fmt: skip
-"""The settings, besides those of the model, by which trainings differ."""
+_RUN_ID = "run_id"
 
 
 @contextlib.contextmanager
-def _work_dir(config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> Iterator[Path]:
-    """The folder of checkpoints: the same for the same configuration and data, so that training can go on in it.
+def checkpoint_folder(folder: Path, *, resume: bool) -> Iterator[Path]:
+    """Hold the checkpoint folder of one training; no other process can hold it at the same time.
 
-    It is taken away once the training is through.
+    The folder is deleted when the block ends without an exception. After an exception or a kill it stays, so that
+    the training can be resumed.
+
+    Args:
+        folder: need not exist.
+        resume: whether to go on from the checkpoints there; otherwise they are deleted first.
+
+    Raises:
+        ClaimkindError: another process holds the folder, or there is nothing to resume.
     """
-    key = fingerprint(
-        {"model": dict(settings), "dataset": dataset.fingerprint, "experiment": config.experiment_name}
-        | {name: getattr(config, name) for name in ("seed", *TRAINING_PARAMS)}
-    )
-    work_dir = Path(config.paths.data_dir) / "checkpoints" / key
     try:
-        with tracking.locked(str(work_dir.resolve())).acquire(timeout=0):
-            if config.resume and not (work_dir / "run_id").is_file():
+        with tracking.locked(str(folder.resolve())).acquire(timeout=0):
+            if not resume:
+                _discard(folder)
+            elif not (folder / _RUN_ID).is_file():
                 raise ClaimkindError(
-                    f"resume=true, but {work_dir} holds no unfinished training like this: leave it out"
+                    f"resume=true, but {folder} holds no unfinished training like this: leave resume out"
                 )
-            if not config.resume:
-                tracking.end_as_killed(_resumed_run(work_dir) or "")  # what kill -9 left there
-                shutil.rmtree(work_dir, ignore_errors=True)
-            yield work_dir
-            shutil.rmtree(work_dir, ignore_errors=True)
+            yield folder
+            shutil.rmtree(folder, ignore_errors=True)
     except Timeout:
         raise ClaimkindError(
-            f"another process trains with these very settings in {work_dir}: wait for it, or stop it"
+            f"another process trains with these very settings in {folder}: wait for it, or stop it"
         ) from None
 
 
-def _resumed_run(work_dir: Path) -> str | None:
-    path = work_dir / "run_id"
+def read_run_id(folder: Path) -> str | None:
+    """The MLflow run of the unfinished training in a folder; None if there is none."""
+    path = folder / _RUN_ID
     return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def write_run_id(folder: Path, run_id: str) -> None:
+    """Make the folder, and store the MLflow run of the training in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _RUN_ID).write_text(run_id, encoding="utf-8")
+
+
+def _discard(folder: Path) -> None:
+    tracking.end_as_killed(read_run_id(folder) or "")  # kill -9 left it RUNNING
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,401 +1,228 @@
-"""Training: dataset -> model -> saved model -> evaluation, all of it in one MLflow run."""
+"""Training in one MLflow run: plan, fit, calibrate, save, evaluate, log."""
 
-import json
+import logging
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from datasets import Dataset
 
-from claimkind import models, tracking
-from claimkind.config import TrainConfig, build, changed_settings
-from claimkind.dataset.load import BuiltDataset, load_dataset
-from claimkind.dataset.rows import evidence_of, predictions_of, with_names
+from claimkind import tracking
+from claimkind.config import TrainConfig
+from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation import model_card, plots
-from claimkind.evaluation.behaviour import pass_rates, read_pairs
-from claimkind.evaluation.slices import slices_of, table_of
-from claimkind.labels import LABELS, has_hard_label
-from claimkind.metrics.bootstrap import Estimate, check_samples, estimate, with_bounds
-from claimkind.metrics.calibration import (
-    brier_score,
-    class_calibration_error,
-    coverage_and_precision,
-    expected_calibration_error,
-    log_loss,
-)
+from claimkind.evaluation.evaluation import Evaluation, evaluate, predictions_for
 from claimkind.metrics.scores import macro_f1
-from claimkind.models.base import Classifier, Examples, Explainable, OnMetrics, check_seed
-from claimkind.models.calibration import CalibratedClassifier, check_precision, fit_temperature, rescale, threshold_for
-from claimkind.models.prediction import label_probabilities
-from claimkind.scoring.summary import reference_of
-from claimkind.training.checkpoints import TRAINING_PARAMS, _resumed_run, _work_dir
-from claimkind.training.distillation import WeightedExamples, label_with_teacher, read_texts
-from claimkind.training.weights import training_weights
+from claimkind.models.base import Classifier, Examples, OnMetrics
+from claimkind.models.calibration import CalibratedClassifier, fit_temperature, threshold_at_precision
+from claimkind.training.card import model_card_of
+from claimkind.training.checkpoints import checkpoint_folder, read_run_id, write_run_id
+from claimkind.training.distillation import distil
+from claimkind.training.plan import Plan, plan, warn_of_other_builds
+from claimkind.training.run_log import (
+    log_evaluation,
+    log_inputs,
+    log_reference,
+    log_strongest_ngrams,
+    training_metrics_to,
+)
+from claimkind.training.weights import WeightedExamples, weighted_examples
 
-_EVALUATED = ("validation", "test")
-_SAVED_MODELS = ("init_from", "distil_from")
+_LOGGER = logging.getLogger(__name__)
+_HELD_OUT = ("validation", "test")
 _PRECISION = 0.95
-"""At which coverage is reported whether or not `target_precision` asks for it."""
+"""At which coverage is reported, whatever `target_precision` is."""
 
 
 class TrainedRun(NamedTuple):
-    """What training leaves behind."""
+    """The result of a training."""
 
     name: str
     run_id: str
     model_uri: str
-    test: dict[str, Estimate]
+    test: Evaluation
+    """On the test split."""
+    unmet: str = ""
+    """Why the model does not abstain although `target_precision` was given; empty otherwise."""
+
+    def text(self) -> str:
+        """The run, its model and the main metric."""
+        return f"run {self.name} ({self.run_id}), model {self.model_uri}: test macro F1 {self.test.scores['macro_f1']}"
 
 
-class _Planned(NamedTuple):
-    """What a configuration describes, before anything is trained."""
+class Calibrated(NamedTuple):
+    """A classifier that was calibrated on the validation split."""
 
-    settings: dict[str, Any]
-    classifier: Classifier
-    dataset: BuiltDataset
-    weights: np.ndarray
+    classifier: CalibratedClassifier
+    threshold: float
+    """Confidence from which on the labels have a precision of 95%; infinite if none reaches it."""
+    unmet: str = ""
+    """See `TrainedRun.unmet`."""
 
 
 def run(config: TrainConfig) -> TrainedRun:
-    """Train the model that a configuration describes, save it, evaluate it; see `configs/train.yaml`.
+    """Train the model that a configuration describes, save it and evaluate it; see `configs/train.yaml`.
 
     Raises:
-        ClaimkindError: the dataset was not built, a setting is wrong, or there is nothing to resume.
+        ClaimkindError: the dataset was not built, a setting is wrong, there is nothing to resume, or
+            `target_precision` is not reached: the model is saved then, and the error carries the result.
     """
-    config = resolved(config)
-    planned = _plan(config)
-    note_other_builds(config, planned.dataset)
-    with _work_dir(config, planned.settings, planned.dataset) as work_dir:
-        trained, unmet = _train(planned, work_dir, config)
-    print(  # noqa: T201
-        f"run {trained.name} ({trained.run_id}), model {trained.model_uri}: test macro F1 {trained.test['macro_f1']}"
-    )
-    if unmet:
-        raise ClaimkindError(f"{unmet}; the model was saved, and gives every sentence a label")
+    planned = plan(config)
+    warn_of_other_builds(planned)
+    with checkpoint_folder(planned.checkpoints, resume=planned.resume) as folder:
+        trained = train(planned, folder)
+    if trained.unmet:
+        error = ClaimkindError(f"{trained.unmet}; the model was saved, and gives every sentence a label")
+        error.result = trained
+        raise error
     return trained
 
 
-def _train(planned: _Planned, work_dir: Path, config: TrainConfig) -> tuple[TrainedRun, str]:
-    """Train in one run, and say why the precision that was asked for is not reached, if it is not."""
-    settings, classifier, dataset, weights = planned
-    examples = _weighted_examples(dataset, weights, config)
-    name = config.run_name or _run_name(settings, config)
-    with tracking.start_run(config.experiment_name, name, _tags(dataset), _resumed_run(work_dir)) as tracked:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        (work_dir / "run_id").write_text(tracked.run_id, encoding="utf-8")
-        _log_inputs(tracked, config, settings, dataset)
-        tracked.log_metrics({"training_rows": len(examples.texts)})
-        _fit(classifier, dataset, examples, work_dir, _into(tracked))
-        truth = np.asarray(dataset.splits["validation"]["label"])
-        raw = classifier.predict_proba(dataset.splits["validation"]["text"][:])
-        calibrated, unmet = _calibrated(classifier, truth, raw, config.target_precision)
-        if unmet:
-            tracked.describe(f"{unmet}. The model gives every sentence a label.")
-        model_uri = tracked.log_model(calibrated)
-        surest = threshold_at_precision(truth, rescale(raw, calibrated.temperature))
-        _evaluate(calibrated, raw, surest, dataset, "validation", config, tracked)
-        raw = classifier.predict_proba(dataset.splits["test"]["text"][:])
-        scores = _evaluate(calibrated, raw, surest, dataset, "test", config, tracked)
-        if isinstance(classifier, Explainable):
-            tracked.log_figure(plots.plot_strongest(classifier.strongest(20)), "plots/strongest_ngrams.png")
-        probabilities = rescale(raw, calibrated.temperature)
-        tracked.log_text(_card(name, calibrated, dataset, weights, scores, probabilities, config), "model_card.md")
-    return TrainedRun(name, tracked.run_id, model_uri, scores), unmet
+def train(planned: Plan, folder: Path) -> TrainedRun:
+    """Carry out a plan in one MLflow run.
 
-
-def _calibrated(
-    classifier: Classifier, truth: np.ndarray, raw: np.ndarray, target_precision: float | None
-) -> tuple[CalibratedClassifier, str]:
-    """The classifier with what validation says of its confidence; and why it does not abstain, if it should."""
-    temperature = fit_temperature(truth, raw)
-    if target_precision is None:
-        return CalibratedClassifier(classifier, temperature), ""
-    try:
-        threshold = threshold_for(truth, rescale(raw, temperature), target_precision)
-    except ClaimkindError as error:  # hours of training are not thrown away for that
-        return CalibratedClassifier(classifier, temperature), str(error)
-    return CalibratedClassifier(classifier, temperature, threshold), ""
-
-
-def threshold_at_precision(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """The confidence from which on labels are right so often on validation; above 1 if there is none."""
-    try:
-        return threshold_for(truth, probabilities, _PRECISION)
-    except ClaimkindError:
-        return np.inf
-
-
-def validate(config: TrainConfig, run_name: str, parent_run_id: str, on_metrics: OnMetrics) -> float:
-    """Train as `run` does, but look at the validation split only and keep no model: for searches.
+    The model is saved before it is evaluated, so that a failure of the evaluation does not lose it.
 
     Args:
-        config: what to train, `resolved`.
-        run_name: of the MLflow run.
-        parent_run_id: the run that this one is shown under.
-        on_metrics: called with the step and the metrics of training; may raise `TrainingPruned`.
-
-    Returns:
-        Macro F1 on validation.
+        planned: the plan.
+        folder: for checkpoints; training goes on from those that are there.
     """
-    settings, classifier, dataset, weights = _plan(config)
-    examples = _weighted_examples(dataset, weights, config)
-    tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}
-    with tracking.start_run(config.experiment_name, run_name, tags) as tracked, tempfile.TemporaryDirectory() as folder:
-        _log_inputs(tracked, config, settings, dataset)
-        log = _into(tracked)
-
-        def watched(step: int, metrics: Mapping[str, float]) -> None:
-            log(step, metrics)
-            on_metrics(step, metrics)
-
-        _fit(classifier, dataset, examples, Path(folder), watched)
-        validation = _examples(dataset.splits["validation"])
-        score = macro_f1(validation.evidence.argmax(axis=1), classifier.predict_proba(validation.texts).argmax(axis=1))
-        tracked.log_metrics({"validation_macro_f1": score})
-    return score
-
-
-def _plan(config: TrainConfig) -> _Planned:
-    check_samples(config.bootstrap_samples)
-    check_seed(config.seed)
-    if config.target_precision is not None:
-        check_precision(config.target_precision)
-    classifier: Classifier = build(_begun_from(config), "model", "claimkind.models")
-    dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
-    weights = training_weights(dataset.splits["train"].to_pandas(), config)
-    return _Planned(dict(config.model), classifier, dataset, weights)
+    examples = training_examples(planned)
+    validation, test = (planned.dataset.splits[split] for split in _HELD_OUT)
+    tags = {"dataset": planned.dataset.name, "dataset_fingerprint": planned.dataset.fingerprint}
+    with tracking.start_run(planned.experiment_name, planned.run_name, tags, read_run_id(folder)) as tracked:
+        write_run_id(folder, tracked.run_id)
+        log_inputs(tracked, planned)
+        tracked.log_metrics({"training_rows": len(examples.texts)})
+        classifier = fit(planned, examples, folder, training_metrics_to(tracked))
+        raw = classifier.predict_proba(validation["text"][:])
+        calibrated = calibrate(classifier, np.asarray(validation["label"]), raw, planned.target_precision)
+        model_uri = save(calibrated, tracked)
+        evaluate_and_log(planned, calibrated, "validation", raw, tracked)
+        raw = classifier.predict_proba(test["text"][:])
+        evaluation = evaluate_and_log(planned, calibrated, "test", raw, tracked)
+        log_reference(tracked, calibrated.classifier, raw)
+        log_strongest_ngrams(tracked, classifier)
+        tracked.log_text(model_card_of(planned, calibrated.classifier, evaluation), "model_card.md")
+    return TrainedRun(planned.run_name, tracked.run_id, model_uri, evaluation, calibrated.unmet)
 
 
-Config = TypeVar("Config", bound=TrainConfig)
-
-
-def resolved(config: Config) -> Config:
-    """The same with a weight for evidence, and saved models named so that they mean the same for ever.
-
-    Raises:
-        ClaimkindError: there is no such model, or no such family.
-    """
-    lasting: dict[str, Any] = {
-        key: tracking.origin_of(getattr(config, key), key).model_uri
-        for key in _SAVED_MODELS
-        if getattr(config, key) is not None
-    }
-    if config.evidence_weight is None:
-        lasting["evidence_weight"] = build(config.model, "model", "claimkind.models").evidence_weight
-    return replace(config, **lasting)
-
-
-def note_other_builds(config: TrainConfig, dataset: BuiltDataset) -> None:
-    """Warn of a saved model that may have learned what the new one is measured on."""
-    for key in _SAVED_MODELS:
-        model_uri = getattr(config, key)
-        if model_uri is None:
-            continue
-        build_of_origin = tracking.origin_of(model_uri, key).params.get("dataset_fingerprint", "unknown")
-        if build_of_origin != dataset.fingerprint:
-            print(  # noqa: T201
-                f"note: {key} was trained on the build {build_of_origin}, not on {dataset.fingerprint}: if sentences "
-                "that it learned are among the test sentences here, the figures flatter the new model"
-            )
-
-
-def _into(tracked: tracking.Run) -> OnMetrics:
-    """Logs the metrics of training into a run, under names of their own."""
-    return lambda step, metrics: tracked.log_metrics(
-        {f"training/{name}": value for name, value in metrics.items()}, step
-    )
-
-
-def _begun_from(config: TrainConfig) -> dict[str, Any]:
-    """The model's settings; with `init_from`, its encoder is the saved model's folder."""
-    settings = dict(config.model)
-    if config.init_from is None:
-        return settings
-    if "encoder" not in settings:
-        raise ClaimkindError("init_from needs a model with an encoder, expected model=minilm or another transformer")
-    folder = tracking.fetch_folder(config.init_from, "init_from")
-    if not (folder / "config.json").is_file():
-        raise ClaimkindError(
-            f"init_from={config.init_from} is a model without an encoder, expected one trained with model=minilm or "
-            "another transformer"
-        )
-    return {**settings, "encoder": str(folder), "revision": None, "sha256": None}
-
-
-def _run_name(settings: Mapping[str, Any], config: TrainConfig) -> str:
-    family = str(settings["_target_"]).split(".")[-2]
-    encoder = str(settings.get("encoder", "")).rstrip("/").rpartition("/")[2]
-    return "-".join(part for part in (family, encoder, config.dataset.name, f"seed{config.seed}") if part)
-
-
-def _tags(dataset: BuiltDataset) -> dict[str, str]:
-    return {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
-
-
-def _log_inputs(tracked: tracking.Run, config: TrainConfig, settings: Mapping[str, Any], dataset: BuiltDataset) -> None:
-    params = {f"model.{name}": value for name, value in settings.items()}
-    params |= {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint, "seed": config.seed}
-    params |= {name: getattr(config, name) for name in TRAINING_PARAMS}
-    tracked.log_config({**asdict(config), "model": dict(settings)}, params)
-    tracked.log_environment()
-    for split, context in (("train", "training"), ("validation", "validation"), ("test", "testing")):
-        rows = with_names(dataset.splits[split])[["id", "text", "label"]]
-        tracked.log_dataset(rows, f"{dataset.name}-{split}", dataset.folder / f"{split}.parquet", context)
-
-
-def _weighted_examples(dataset: BuiltDataset, weights: np.ndarray, config: TrainConfig) -> WeightedExamples:
-    """The training rows that count, and with `distil_from` what its model says of those without a label."""
-    train = dataset.splits["train"].select(np.flatnonzero(weights))
-    examples = WeightedExamples(train["text"][:], evidence_of(train), weights[weights > 0])
-    if config.distil_from is None:
-        if config.distil_texts:
-            raise ClaimkindError("distil_texts is given, but no distil_from that says what it is: give a saved model")
+def training_examples(planned: Plan) -> WeightedExamples:
+    """The examples that a plan trains on, those of its teacher included."""
+    examples = weighted_examples(planned.dataset.splits["train"], planned.weights)
+    if planned.distillation is None:
         return examples
-    labelled = has_hard_label(examples.evidence)
-    texts = [text for text, known in zip(examples.texts, labelled, strict=True) if not known]
-    held_out = [text for split in _EVALUATED for text in dataset.splits[split]["text"]]
-    further = read_texts(config.distil_texts, held_out, config.dataset)
-    if not config.evidence_weight:
-        raise ClaimkindError("distil_from teaches rows that weigh evidence_weight=0: raise it, to 1 say")
-    if not (texts or further):
-        raise ClaimkindError(
-            "distil_from has no text to teach with, expected rows without a label: give distil_texts with some"
-        )
-    taught = label_with_teacher(
-        tracking.fetch_model(config.distil_from, "distil_from"),
-        texts + further,
-        np.r_[examples.weights[~labelled], np.full(len(further), config.evidence_weight)],
-    )
-    return WeightedExamples(
-        [text for text, known in zip(examples.texts, labelled, strict=True) if known] + taught.texts,
-        np.concatenate([examples.evidence[labelled], taught.evidence]),
-        np.r_[examples.weights[labelled], taught.weights],
-    )
+    held_out = [text for split in _HELD_OUT for text in planned.dataset.splits[split]["text"]]
+    return distil(examples, planned.distillation, held_out)
 
 
-def _fit(
-    classifier: Classifier, dataset: BuiltDataset, examples: WeightedExamples, work_dir: Path, on_metrics: OnMetrics
-) -> None:
-    classifier.fit(
+def fit(planned: Plan, examples: WeightedExamples, work_dir: Path, on_metrics: OnMetrics) -> Classifier:
+    """Fit the classifier of a plan; for the arguments see `Classifier.fit`."""
+    _LOGGER.info("training %s on %d examples", planned.run_name, len(examples.texts))
+    validation = planned.dataset.splits["validation"]
+    return planned.classifier.fit(
         examples.texts,
         examples.evidence,
         weights=examples.weights,
-        validation=_examples(dataset.splits["validation"]),
+        validation=Examples(validation["text"][:], evidence_of(validation)),
         work_dir=work_dir,
         on_metrics=on_metrics,
     )
 
 
-def _examples(rows: Dataset) -> Examples:
-    return Examples(rows["text"][:], evidence_of(rows))
+def calibrate(classifier: Classifier, truth: np.ndarray, raw: np.ndarray, target_precision: float | None) -> Calibrated:
+    """Fit the temperature of a classifier, and its abstention threshold if there is a target precision.
+
+    Args:
+        classifier: fitted.
+        truth: (n,) positions in `LABELS`, of the validation split.
+        raw: (n, 3) probabilities of the classifier for it.
+        target_precision: of the labels that the model gives when it may abstain; None: it never abstains.
+    """
+    temperature = fit_temperature(truth, raw)
+    never_abstains = CalibratedClassifier(classifier, temperature)
+    probabilities = never_abstains.calibrate(raw)
+    threshold = _threshold_at_95(truth, probabilities)
+    if target_precision is None:
+        return Calibrated(never_abstains, threshold)
+    try:
+        abstain_below = threshold_at_precision(truth, probabilities, target_precision)
+    except ClaimkindError as error:  # the trained model is still of use
+        return Calibrated(never_abstains, threshold, str(error))
+    return Calibrated(CalibratedClassifier(classifier, temperature, abstain_below), threshold)
 
 
-def _evaluate(
-    calibrated: CalibratedClassifier,
-    raw: np.ndarray,
-    surest: float,
-    dataset: BuiltDataset,
-    split: str,
-    config: TrainConfig,
-    tracked: tracking.Run,
-) -> dict[str, Estimate]:
-    """Log what the model's probabilities, (n, 3) before calibration, are worth on a split."""
-    rows = dataset.splits[split]
-    truth, probabilities = np.asarray(rows["label"]), rescale(raw, calibrated.temperature)
-    scores = estimate(truth, probabilities, rows["group"][:], samples=config.bootstrap_samples, seed=0)
-    tracked.log_metrics(with_bounds(scores, split) | _calibration(truth, probabilities, split))
-    tracked.log_metrics({f"{split}_uncalibrated_ece": expected_calibration_error(truth, raw)})
-    tracked.log_metrics(_decisions(truth, probabilities, surest, f"{split}_{{}}_at_95"))
-    if calibrated.abstain_below:
-        tracked.log_metrics(_decisions(truth, probabilities, calibrated.abstain_below, f"{split}_{{}}_decided"))
-    tracked.log_metrics(_by_source(truth, probabilities, rows.to_pandas(), split, config.bootstrap_samples))
-    tracked.log_table(predictions_of(rows, probabilities), f"predictions/{split}.parquet")
-    if split == "test":  # what scoring compares other texts with
-        said = label_probabilities(calibrated, probabilities)
-        tracked.log_text(
-            json.dumps(reference_of(said["label"].tolist(), probabilities.max(axis=1))), tracking.REFERENCE
-        )
-    title = f"{dataset.name} {split}, n = {len(rows)}"
-    tracked.log_figure(plots.plot_confusion(truth, probabilities, title), f"plots/{split}_confusion.png")
-    tracked.log_figure(plots.plot_reliability(truth, probabilities, title), f"plots/{split}_reliability.png")
-    tracked.log_figure(plots.plot_risk_coverage(truth, probabilities, title), f"plots/{split}_risk_coverage.png")
-    tracked.log_figure(plots.plot_precision_recall(truth, probabilities, title), f"plots/{split}_precision_recall.png")
-    return scores
+def save(calibrated: Calibrated, tracked: tracking.Run) -> str:
+    """Log the model into a run.
+
+    Returns:
+        Its URI.
+    """
+    if calibrated.unmet:
+        tracked.describe(f"{calibrated.unmet}. The model gives every sentence a label.")
+    return tracked.log_model(calibrated.classifier)
 
 
-def _card(
-    name: str,
-    calibrated: CalibratedClassifier,
-    dataset: BuiltDataset,
-    weights: np.ndarray,
-    scores: Mapping[str, Estimate],
-    probabilities: np.ndarray,
-    config: TrainConfig,
-) -> str:
-    trained = with_names(dataset.splits["train"])[weights > 0][["source", "label", "licence"]]
-    rows = dataset.splits["test"]
-    coverage, precision = coverage_and_precision(np.asarray(rows["label"]), probabilities, calibrated.abstain_below)
-    subject = model_card.Subject(
-        name, models.family_of(calibrated), dataset.name, dataset.fingerprint, trained, calibrated.temperature,
-        calibrated.abstain_below, coverage, precision, _teachers(config),
-    )  # fmt: skip
-    groups = np.asarray(rows["group"][:], dtype=object)
-    sources = np.asarray(rows["source"][:], dtype=object)
-    tables = {
-        heading: table_of(masks, np.asarray(rows["label"]), probabilities, groups, samples=config.bootstrap_samples)
-        for heading, masks in (
-            ("source", {str(source): sources == source for source in sorted(set(sources))}),
-            ("wording", slices_of(rows["text"][:])),
-        )
-    }
-    suite = Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl"
-    if suite.is_file():
-        tables["behaviour (pairs that an edit must change, or must not)"] = pass_rates(calibrated, read_pairs(suite))
-    return model_card.render(subject, scores, tables)
+def evaluate_and_log(
+    planned: Plan, calibrated: Calibrated, split: str, raw: np.ndarray, tracked: tracking.Run
+) -> Evaluation:
+    """Evaluate a calibrated classifier on a split, and log the results into a run.
+
+    Args:
+        planned: what was trained.
+        calibrated: the classifier.
+        split: name of the split.
+        raw: (n, 3) probabilities for the n rows of the split, before calibration.
+        tracked: the open run.
+    """
+    predictions = predictions_for(planned.dataset.splits[split], calibrated.classifier.calibrate(raw))
+    evaluation = evaluate(
+        predictions,
+        samples=planned.bootstrap_samples,
+        abstain_below=calibrated.classifier.abstain_below,
+        threshold=calibrated.threshold,
+        uncalibrated=raw,
+    )
+    log_evaluation(tracked, planned.dataset, split, predictions, evaluation)
+    return evaluation
 
 
-def _teachers(config: TrainConfig) -> list[str]:
-    """What a model card says of other models that had a part in this one."""
-    said = []
-    if config.init_from:
-        said.append(f"Its encoder is that of the saved model `{config.init_from}`, trained further.")
-    if config.distil_from:
-        further = f", and of those in {', '.join(config.distil_texts)}" if config.distil_texts else ""
-        said.append(f"The model `{config.distil_from}` said what the sentences without a label are{further}.")
-    return said
+def validate(planned: Plan, run_name: str, parent_run_id: str, on_metrics: OnMetrics) -> float:
+    """Carry out a plan as a trial of a search: only the validation split is evaluated, and no model is saved.
+
+    Args:
+        planned: the plan.
+        run_name: of the MLflow run.
+        parent_run_id: the MLflow run of the search.
+        on_metrics: called with the step and the metrics of training; may raise `TrainingPruned`.
+
+    Returns:
+        Macro F1 on validation.
+    """
+    examples = training_examples(planned)
+    tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}
+    with (
+        tracking.start_run(planned.experiment_name, run_name, tags) as tracked,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        log_inputs(tracked, planned)
+        log = training_metrics_to(tracked)
+
+        def log_and_report(step: int, metrics: Mapping[str, float]) -> None:
+            log(step, metrics)
+            on_metrics(step, metrics)
+
+        classifier = fit(planned, examples, Path(folder), log_and_report)
+        validation = planned.dataset.splits["validation"]
+        predicted = classifier.predict_proba(validation["text"][:]).argmax(axis=1)
+        score = macro_f1(np.asarray(validation["label"]), predicted)
+        tracked.log_metrics({"validation_macro_f1": score})
+    return score
 
 
-def _by_source(
-    truth: np.ndarray, probabilities: np.ndarray, rows: pd.DataFrame, split: str, samples: int
-) -> dict[str, float]:
-    """Macro F1 within each source, over the classes that occur there, where there are several."""
-    metrics: dict[str, float] = {}
-    for source, index in rows.groupby("source").indices.items():
-        if len(index) == len(rows):
-            return {}
-        groups = rows["group"].iloc[index].tolist()
-        scores = estimate(truth[index], probabilities[index], groups, samples=samples, seed=0, absent_counts=False)
-        metrics |= with_bounds({f"macro_f1_{source}": scores["macro_f1"]}, split)
-    return metrics
-
-
-def _calibration(truth: np.ndarray, probabilities: np.ndarray, split: str) -> dict[str, float]:
-    metrics = {
-        f"{split}_log_loss": log_loss(truth, probabilities),
-        f"{split}_brier_score": brier_score(truth, probabilities),
-        f"{split}_ece": expected_calibration_error(truth, probabilities),
-    }
-    for index, label in enumerate(LABELS):
-        metrics[f"{split}_ece_{label}"] = class_calibration_error(truth == index, probabilities[:, index])
-    return metrics
-
-
-def _decisions(truth: np.ndarray, probabilities: np.ndarray, threshold: float, name: str) -> dict[str, float]:
-    """Coverage, and precision where anything is covered, of the labels that are at least so sure."""
-    coverage, precision = coverage_and_precision(truth, probabilities, threshold)
-    return {name.format("coverage"): coverage} | ({name.format("precision"): precision} if coverage else {})
+def _threshold_at_95(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    try:
+        return threshold_at_precision(truth, probabilities, _PRECISION)
+    except ClaimkindError:
+        return np.inf

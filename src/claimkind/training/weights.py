@@ -1,47 +1,114 @@
-"""The weight of each training row."""
+"""The weight of each training row, and the examples that a classifier is fitted on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from datasets import Dataset
 
-from claimkind.config import TrainConfig, nearest
+from claimkind.config import nearest
+from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
 
 
-def training_weights(rows: pd.DataFrame, config: TrainConfig) -> np.ndarray:
-    """The weight of each training row: (n,); 0 for those that are left out.
+@dataclass(frozen=True)
+class RowWeighting:
+    """How much each training row counts. The weight 0 leaves a row out.
 
     Raises:
-        ClaimkindError: a setting names a source that the rows do not have, or no row is left.
+        ClaimkindError: a weight or a limit is below 0.
     """
-    _check_weights(rows, config)
+
+    evidence_weight: float = 0.0
+    """Weight of the rows without a label, from which a model learns by their evidence."""
+    source_weights: Mapping[str, float] = field(default_factory=dict)
+    """Factor on the weights of all rows of a source; 1 for the other sources."""
+    evidence_sources: Mapping[str, float] = field(default_factory=dict)
+    """Factor on `evidence_weight` by source; 1 for the other sources."""
+    train_sources: Sequence[str] | None = None
+    """The only sources whose rows are trained on; None takes all."""
+    max_labels: int | None = None
+    """Upper limit on the number of labelled rows."""
+    max_evidence: int | None = None
+    """Upper limit on the number of rows without a label, for each source."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges; names are checked against the rows."""
+        if self.evidence_weight < 0:
+            raise ClaimkindError(f"evidence_weight={self.evidence_weight} is below 0: give 0 to leave evidence out")
+        for key, weights in (("source_weights", self.source_weights), ("evidence_sources", self.evidence_sources)):
+            for name, weight in weights.items():
+                if weight < 0:
+                    raise ClaimkindError(f"{key} gives {name} a weight below 0: give 0 to leave it out")
+        for key, limit in (("max_labels", self.max_labels), ("max_evidence", self.max_evidence)):
+            if limit is not None and limit < 0:
+                raise ClaimkindError(f"{key}={limit}, expected 0 at least, or null for all: correct it")
+
+
+class WeightedExamples(NamedTuple):
+    """Training examples with soft targets, as `Classifier.fit` takes them."""
+
+    texts: list[str]
+    """n sentences."""
+    evidence: np.ndarray
+    """(n, 3), one-hot where the class is known."""
+    weights: np.ndarray
+    """(n,), above 0."""
+
+
+def training_weights(rows: pd.DataFrame, weighting: RowWeighting, seed: int) -> np.ndarray:
+    """The weight of each training row.
+
+    Args:
+        rows: n rows with `source` and `label`.
+        weighting: how the rows are weighted.
+        seed: decides which rows remain under `max_labels` and `max_evidence`; a smaller limit keeps a subset of the
+            rows that a larger one keeps.
+
+    Returns:
+        (n,) weights; 0 for the rows that are left out.
+
+    Raises:
+        ClaimkindError: a setting names a source without training rows, or no row is left.
+    """
+    for key in ("source_weights", "evidence_sources", "train_sources"):
+        _check_names(key, vars(weighting)[key] or (), rows["source"].unique())
+    weights = _weights_by_source(rows, weighting)
     labelled = rows["label"].notna().to_numpy()
-    evidence_weight = config.evidence_weight or 0.0
-    evidence = np.array([evidence_weight * config.evidence_sources.get(name, 1.0) for name in rows["source"]])
-    weights = np.array([config.source_weights.get(name, 1.0) for name in rows["source"]])
-    weights *= np.where(labelled, 1.0, evidence)
-    drawn = np.random.default_rng(config.seed).permutation(len(rows))
-    if config.max_labels is not None:
-        weights[[row for row in drawn if labelled[row] and weights[row] > 0][config.max_labels :]] = 0
-    if config.max_evidence is not None:
-        for source in rows["source"].unique():
-            of_source = (rows["source"] == source).to_numpy() & ~labelled
-            weights[[row for row in drawn if of_source[row]][config.max_evidence :]] = 0
+    order = np.random.default_rng(seed).permutation(len(rows))
+    _limit(weights, order[labelled[order] & (weights[order] > 0)], weighting.max_labels)
+    for source in rows["source"].unique():
+        without_label = (rows["source"] == source).to_numpy() & ~labelled
+        _limit(weights, order[without_label[order]], weighting.max_evidence)
     if not weights.any():
         raise ClaimkindError("every training row has the weight 0, expected some above it: raise evidence_weight, say")
     return weights
 
 
-def _check_weights(rows: pd.DataFrame, config: TrainConfig) -> None:
-    for key in ("source_weights", "evidence_sources"):
-        for name, weight in getattr(config, key).items():
-            if name not in set(rows["source"]):
-                raise ClaimkindError(
-                    f"{key} names {name!r}, which has no training rows here; {nearest(name, rows['source'].unique())}"
-                )
-            if weight < 0:
-                raise ClaimkindError(f"{key} gives {name} a weight below 0: give 0 to leave it out")
-    for key in ("max_labels", "max_evidence"):
-        if (getattr(config, key) or 0) < 0:
-            raise ClaimkindError(f"{key}={getattr(config, key)}, expected 0 at least, or null for all: correct it")
-    if (config.evidence_weight or 0) < 0:
-        raise ClaimkindError(f"evidence_weight={config.evidence_weight} is below 0: give 0 to leave evidence out")
+def weighted_examples(rows: Dataset, weights: np.ndarray) -> WeightedExamples:
+    """The rows of a training split whose weight, (n,), is above 0."""
+    chosen = rows.select(np.flatnonzero(weights))
+    return WeightedExamples(chosen["text"][:], evidence_of(chosen), weights[weights > 0])
+
+
+def _check_names(key: str, names: Iterable[str], sources: Sequence[str]) -> None:
+    for name in names:
+        if name not in set(sources):
+            raise ClaimkindError(f"{key} names {name!r}, which has no training rows here; {nearest(name, sources)}")
+
+
+def _weights_by_source(rows: pd.DataFrame, weighting: RowWeighting) -> np.ndarray:
+    evidence = [weighting.evidence_weight * weighting.evidence_sources.get(name, 1.0) for name in rows["source"]]
+    weights = np.array([weighting.source_weights.get(name, 1.0) for name in rows["source"]])
+    weights *= np.where(rows["label"].notna(), 1.0, evidence)
+    if weighting.train_sources is not None:
+        weights[~rows["source"].isin(weighting.train_sources).to_numpy()] = 0
+    return weights
+
+
+def _limit(weights: np.ndarray, candidates: np.ndarray, limit: int | None) -> None:
+    """Set the weights of all but the first `limit` candidates, given by their positions, to 0."""
+    if limit is not None:
+        weights[candidates[limit:]] = 0

@@ -16,8 +16,8 @@ from claimkind.config import BenchmarkConfig
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, label_indices, one_hot
 from claimkind.models.base import Examples
-from claimkind.models.hashing import HashingClassifier
-from claimkind.models.transformer import TransformerClassifier
+from claimkind.models.hashing import HashingClassifier, HashingSettings
+from claimkind.models.transformer import TransformerClassifier, TransformerSettings
 from tests.conftest import PLACES, TEMPLATES
 
 TEXTS = [template.format(place) for place in PLACES[:6] for kind in LABELS for template in TEMPLATES[kind]]
@@ -74,9 +74,11 @@ def test_the_plain_trainer_learns_its_training_sentences(tiny_encoder) -> None:
 @pytest.fixture
 def saved(tmp_path, tiny_encoder):
     """A transformer and a hashing model, untrained and trained, as folders."""
-    transformer = TransformerClassifier(str(tiny_encoder), epochs=1, precision="fp32", rdrop_alpha=0)
+    transformer = TransformerClassifier(
+        TransformerSettings(str(tiny_encoder), epochs=1, precision="fp32", rdrop_alpha=0)
+    )
     models.save(transformer.fit(TEXTS, one_hot(NAMES)), tmp_path / "transformer")
-    models.save(HashingClassifier(bits=10).fit(TEXTS, one_hot(NAMES)), tmp_path / "hashing")
+    models.save(HashingClassifier(HashingSettings(bits=10)).fit(TEXTS, one_hot(NAMES)), tmp_path / "hashing")
     return tmp_path
 
 

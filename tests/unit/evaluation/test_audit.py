@@ -38,7 +38,10 @@ def audit(dataset, folder, **changes):
 
 def test_planted_errors_are_ranked_first_and_the_true_label_is_suggested(spoilt, tmp_path):
     dataset, wrong = spoilt
-    ranked = audit(dataset, tmp_path)
+    found = audit(dataset, tmp_path)
+    ranked = found.ranked
+    suspected = (ranked["margin"] > 0).sum()
+    assert found.text().endswith(f"audit.csv: 180 labels, the model predicts another one for {suspected} of them")
     assert set(ranked["id"][:4]) == wrong
     assert (ranked["margin"][:4] > 0).all()
     assert len(pd.read_csv(tmp_path / "audit.csv")) == 180
@@ -46,13 +49,13 @@ def test_planted_errors_are_ranked_first_and_the_true_label_is_suggested(spoilt,
 
 def test_what_a_person_corrects_is_used_by_the_build(spoilt, tmp_path):
     dataset, wrong = spoilt
-    ranked = audit(dataset, tmp_path)
+    ranked = audit(dataset, tmp_path).ranked
     ranked["corrected"] = ranked["suggested"].where(ranked["id"].isin(wrong), "")
     ranked.to_csv(tmp_path / "corrected.csv", index=False)
     dataset.corrections = [str(tmp_path / "corrected.csv")]
     folder = build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path)))).folder
     assert json.loads((folder / "manifest.json").read_text())["labels_corrected_by_hand"] == 4
-    assert (audit(dataset, tmp_path)["margin"] <= 0).all()
+    assert (audit(dataset, tmp_path).ranked["margin"] <= 0).all()
 
 
 @pytest.mark.parametrize(
@@ -89,12 +92,12 @@ def test_corrections_are_not_overwritten(spoilt, tmp_path):
 
 def test_a_list_that_another_program_saved_in_its_own_form_is_not_overwritten(seeds, tmp_path):
     (tmp_path / "audit.csv").write_text("id;sha;corrected\na;b;opinion\n")
-    with pytest.raises(ClaimkindError, match="another program changed its form: give another name"):
+    with pytest.raises(ClaimkindError, match="another program changed its format: give another name"):
         audit(dataset_config(seeds), tmp_path)
 
 
 def test_folds_that_cannot_be_made_are_refused(spoilt, seeds, tmp_path):
-    with pytest.raises(ClaimkindError, match="folds=90, but the labelled rows can be parted into 12 at most"):
+    with pytest.raises(ClaimkindError, match="folds=90, but the labelled rows can be split into 12 folds at most"):
         audit(spoilt[0], tmp_path, folds=90)
     with pytest.raises(ClaimkindError, match="folds=1, expected 2 to 100"):
         audit(dataset_config(seeds), tmp_path, folds=1)

@@ -31,10 +31,12 @@ class Experiment:
                 tracked.log_metrics({"validation_macro_f1": accuracy})
         return tracked.run_id
 
+    def run(self, **settings) -> compare.Comparison:
+        return compare.run(CompareConfig(experiment_name=self.name, bootstrap_samples=200, **settings))
+
     def compare(self, **settings) -> pd.DataFrame:
         """The table."""
-        config = CompareConfig(experiment_name=self.name, bootstrap_samples=200, **settings)
-        return compare.run(config).table.set_index("configuration")
+        return self.run(**settings).table.set_index("configuration")
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +82,12 @@ def test_a_number_that_is_no_seed_stays_in_the_name(experiment):
     assert list(experiment.compare().index) == ["svm-v2"]
 
 
-def test_the_same_training_twice_counts_once(experiment, capsys):
+def test_the_same_training_twice_counts_once(experiment, caplog):
+    caplog.set_level("INFO")
     older, newer = experiment.log("twice"), experiment.log("twice")
     assert experiment.compare()["seeds"].tolist() == [1]
     assert experiment.compare(runs=[older, newer])["seeds"].tolist() == [1]
-    assert f"run {older} has the settings and the seed of another one" in capsys.readouterr().out
+    assert f"run {older} has the settings and the seed of another run and is left out" in caplog.messages
 
 
 def test_a_name_means_its_runs_on_the_newest_build(experiment):
@@ -117,8 +120,9 @@ def test_an_evaluation_takes_part_when_named_and_does_not_become_champion(experi
     table = experiment.compare(runs=["trained", evaluation])
     assert list(table.index) == ["trained", "evaluation"]
     assert table.loc["evaluation", "validation macro F1"] == ""
-    with pytest.raises(ClaimkindError, match="promote=true finds no training"):
+    with pytest.raises(ClaimkindError, match="promote=true finds no training") as raised:
         experiment.compare(runs=[evaluation], promote=True)
+    assert "evaluation" in raised.value.result.text(), "the finished comparison is not shown"
 
 
 def test_a_training_is_compared_and_not_the_evaluation_of_its_own_model(experiment, monkeypatch):
@@ -152,27 +156,23 @@ def test_a_quotation_mark_in_a_name_is_a_sentence(experiment):
         experiment.compare(dataset_name="it's")
 
 
-def test_a_champion_that_was_deleted_is_no_traceback(experiment, monkeypatch, capsys):
+def test_a_champion_that_was_deleted_is_no_traceback(experiment, monkeypatch):
     monkeypatch.setattr(tracking, "run_of_alias", lambda *_: "0" * 32)
     experiment.log("a")
-    experiment.compare(promote=True)
-    assert "take the alias from it in MLflow" in capsys.readouterr().out
+    assert experiment.run(promote=True).text().endswith("or remove its alias in MLflow")
 
 
-def test_the_best_of_many_needs_more_than_luck_to_become_champion(experiment, monkeypatch, capsys):
+def test_the_best_of_many_needs_more_than_luck_to_become_champion(experiment, monkeypatch):
     champion = experiment.log("champion", draw=100)
     monkeypatch.setattr(tracking, "run_of_alias", lambda *_: champion)
     moved = []
     monkeypatch.setattr(tracking, "register", lambda *arguments: moved.append(arguments) or 2)
     better = experiment.log("better", accuracy=0.79, draw=104)
-    experiment.compare(runs=["better"], promote=True)
-    assert [arguments[0] for arguments in moved] == [better], capsys.readouterr().out
+    shown = experiment.run(runs=["better"], promote=True).text()
+    assert [arguments[0] for arguments in moved] == [better], shown
     for number in range(9):
         experiment.log("lucky", draw=number, alpha=number)
-    experiment.compare(promote=True)
+    shown = experiment.run(promote=True).text()
     assert len(moved) == 1, "the best of eleven moved the alias on a difference that one of them has by chance"
-    out = capsys.readouterr().out
-    assert "the alias champion stays where it is" in out
-    assert not [line for line in out.splitlines() if line.count("lucky") > 1], (
-        "verdicts on pairs that nobody asks about"
-    )
+    assert shown.endswith("the alias champion stays where it is")
+    assert not [line for line in shown.splitlines() if line.count("lucky") > 1], "verdicts on pairs without the best"

@@ -15,13 +15,13 @@ TEST = [("Rain fell on Sunday.", "OBJ"), ("A lovely Sunday.", "SUBJ"), ("Rain fe
 
 
 class LengthAndLovely:
-    """A model that sees how long a text is, and whether it is lovely."""
+    """A model whose features are the length of a text and whether it has the word *lovely*."""
 
     def __init__(self):
-        self.asked = []
+        self.seen = []
 
     def features(self, texts):
-        self.asked.append(list(texts))
+        self.seen.append(list(texts))
         return np.array([[len(text), "lovely" in text] for text in texts], dtype=float)
 
 
@@ -36,15 +36,15 @@ def source(folder, **files):
     }  # fmt: skip
 
 
-def test_a_head_is_fitted_on_its_training_files_and_tested_on_the_others(tmp_path):
+def test_a_probe_is_trained_on_its_training_files_and_tested_on_its_test_files(tmp_path):
     model = LengthAndLovely()
     score = LinearProbe("news", source(tmp_path, train=TRAIN, test=TEST)).measure(model, samples=200)
-    assert (score.name, score.fitted, score.tested) == ("news", 40, 3)
+    assert (score.name, score.train_size, score.test_size) == ("news", 40, 3)
     # The last sentence is lovely, which only opinions were in training: one of three is wrong.
     assert score.accuracy == pytest.approx(2 / 3)
     assert score.macro_f1.value == pytest.approx((2 / 3 + 2 / 3) / 2)
     assert score.macro_f1.low <= score.macro_f1.value <= score.macro_f1.high
-    assert not set(model.asked[0]) & {text for text, _ in TEST}
+    assert not set(model.seen[0]) & {text for text, _ in TEST}
 
 
 def test_a_rare_label_counts_as_much_as_a_frequent_one(tmp_path):
@@ -55,26 +55,26 @@ def test_a_rare_label_counts_as_much_as_a_frequent_one(tmp_path):
     assert score.accuracy == 1.0, "the lovely sentence was called objective, as most lovely ones in training were"
 
 
-def test_the_head_never_sees_what_another_test_set_holds(tmp_path):
+def test_excluded_test_sentences_are_not_trained_on(tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     # The same sentence in another typography.
     without = source(other, test=[("RAIN fell on day 3.", "OBJ")], train=[("Snow fell.", "OBJ")])
     model = LengthAndLovely()
     score = LinearProbe("news", source(tmp_path, train=TRAIN, test=TEST), exclude=without).measure(model, samples=50)
-    assert score.fitted == 39
-    assert "Rain fell on day 3." not in model.asked[0]
+    assert score.train_size == 39
+    assert "Rain fell on day 3." not in model.seen[0]
 
 
-def test_a_probe_draws_the_rows_of_its_head(tmp_path):
+def test_a_probe_draws_its_training_rows(tmp_path):
     model = LengthAndLovely()
     score = LinearProbe("probe", source(tmp_path, train=TRAIN), train_rows=30).measure(model, samples=50)
-    assert (score.fitted, score.tested) == (30, 10)
-    assert not set(model.asked[0]) & set(model.asked[1])
+    assert (score.train_size, score.test_size) == (30, 10)
+    assert not set(model.seen[0]) & set(model.seen[1])
 
 
 def test_a_test_set_without_a_test_file_is_refused(tmp_path):
-    with pytest.raises(ClaimkindError, match=r"no rows to fit a head on or none to test it.*source.always_test"):
+    with pytest.raises(ClaimkindError, match=r"no training rows or no test rows, expected both.*source.always_test"):
         LinearProbe("news", source(tmp_path, train=TRAIN)).measure(LengthAndLovely(), samples=50)
 
 
@@ -87,6 +87,7 @@ def test_a_benchmark_of_the_other_script_is_refused_in_one_sentence(in_workspace
 
 
 @pytest.mark.parametrize("rows", [0, 3, 100_000])
-def test_a_head_that_cannot_be_fitted_or_tested_is_one_sentence(tmp_path, rows):
-    with pytest.raises(ClaimkindError, match=r"sentences to fit a head on and .*: change probe\.train_rows"):
+def test_too_few_rows_are_refused_in_one_sentence(tmp_path, rows):
+    sentence = r"training rows and \d+ test rows, expected at least 5 .*: change probe\.train_rows"
+    with pytest.raises(ClaimkindError, match=sentence):
         LinearProbe("probe", source(tmp_path, train=TRAIN), train_rows=rows).measure(LengthAndLovely(), samples=50)

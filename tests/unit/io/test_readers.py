@@ -9,15 +9,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from claimkind.errors import ClaimkindError
-from claimkind.io.readers import LONGEST, Chunk, Columns, Rejected, count_rows, find_files, read_documents, read_rows
-from claimkind.scoring import engine
-from claimkind.scoring.engine import regroup
+from claimkind.io.columns import Columns
+from claimkind.io.files import InputFile, find_files
+from claimkind.io.lines import LONGEST_TEXT
+from claimkind.io.readers import count_rows, read_document, read_rows
+from claimkind.io.rows import Rejected
 
 COLUMNS = Columns("text", "id")
 
 
+def input_file(path, alone=True):
+    return InputFile(path, path.name, alone)
+
+
 def read(path, size=100, columns=COLUMNS):
-    chunks = list(read_rows(path, path.name, columns, size))
+    chunks = list(read_rows(input_file(path), columns, size))
     rows = pd.concat([chunk.rows for chunk in chunks], ignore_index=True)
     return rows, {entry.row: entry.reason for chunk in chunks for entry in chunk.rejected}
 
@@ -25,7 +31,7 @@ def read(path, size=100, columns=COLUMNS):
 def test_bad_json_lines_are_set_aside(tmp_path):
     lines = [
         b'{"text": "Sun.", "n": 1}', b'{"text": ', b'{"body": "x"}', b'{"text": null}', b'{"text": "  "}', b"[1]",
-        b'{"text": "caf\xe9"}', json.dumps({"text": "x" * (LONGEST + 9)}).encode(), b'{"text": "Rain.", "n": 2}',
+        b'{"text": "caf\xe9"}', json.dumps({"text": "x" * (LONGEST_TEXT + 9)}).encode(), b'{"text": "Rain.", "n": 2}',
         b'{"text": "Half an emoji: \\ud83d"}', b'{"text": "Snow.", "by": ["caf\\udce9"]}', b"[" * 100_000,
         b'{"text": "Sun.", "by": ' + b"[" * 600 + b"]" * 600 + b"}",
     ]  # fmt: skip
@@ -33,21 +39,21 @@ def test_bad_json_lines_are_set_aside(tmp_path):
     rows, rejected = read(tmp_path / "in.jsonl", size=2)
     assert rows[["id", "text", "n"]].to_numpy().tolist() == [["0", "Sun.", 1], ["8", "Rain.", 2]]
     assert rejected == {
-        1: "no JSON", 2: "no JSON object with 'text'", 3: "no text", 4: "no text", 5: "no JSON object with 'text'",
+        1: "no JSON", 2: "no column 'text'", 3: "no text", 4: "no text", 5: "no JSON object",
         6: "no valid UTF-8", 7: "longer than 1,000,000 characters", 9: "no valid UTF-8", 10: "no valid UTF-8",
         11: "no JSON", 12: "nested too deep",
     }  # fmt: skip
 
 
 def test_bad_csv_rows_are_set_aside(tmp_path):
-    long = b"e," + b"x" * (10 * LONGEST) + b"\n"
+    long = b"e," + b"x" * (10 * LONGEST_TEXT) + b"\n"
     content = b'id,text\na,"It\nrains."\nb\nc,caf\xe9\nd,\n' + long + b"f,Sun.\n"
     (tmp_path / "in.csv").write_bytes(content)
     rows, rejected = read(tmp_path / "in.csv")
     assert rows.to_numpy().tolist() == [["a", "It\nrains."], ["f", "Sun."]]
     assert rejected == {
         1: "1 fields, expected 2", 2: "no valid UTF-8", 3: "no text",
-        4: "no CSV row: a line longer than 5,000,000 bytes",
+        4: "no CSV row: a line longer than 5,000,000 characters",
     }  # fmt: skip
 
 
@@ -68,10 +74,10 @@ def test_a_quotation_mark_that_nobody_closed_costs_its_row_alone(tmp_path):
 
 def test_long_rows_are_scored_whole_or_not_at_all(tmp_path):
     emoji, letters = "\U0001f600" * 600_000, "語" * 700_000  # of four and three bytes
-    (tmp_path / "in.txt").write_text(f"{emoji}\n{'x' * (6 * LONGEST)}\nSun.\n")
+    (tmp_path / "in.txt").write_text(f"{emoji}\n{'x' * (6 * LONGEST_TEXT)}\nSun.\n")
     rows, rejected = read(tmp_path / "in.txt")
     assert rows["text"].tolist() == [emoji, "Sun."]
-    assert rejected == {1: "a line longer than 5,000,000 bytes"}
+    assert rejected == {1: "a line longer than 5,000,000 characters"}
     (tmp_path / "in.csv").write_text(f"a,text,b\n{'x' * 900_000},{letters},{'x' * 900_000}\n")
     rows, rejected = read(tmp_path / "in.csv")
     assert (rows["text"].tolist(), rejected) == ([letters], {})
@@ -82,7 +88,7 @@ def test_long_rows_are_read_a_few_at_a_time(tmp_path):
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     pd.DataFrame({"text": texts}).to_parquet(tmp_path / "in.parquet")
     for name in ("in.jsonl", "in.parquet"):
-        chunks = list(read_rows(tmp_path / name, name, COLUMNS, 100))
+        chunks = list(read_rows(input_file(tmp_path / name), COLUMNS, 100))
         assert max(len(chunk.rows) for chunk in chunks) < 15, f"all of {name} is held at once"
         assert [text for chunk in chunks for text in chunk.rows["text"]] == texts
 
@@ -90,7 +96,7 @@ def test_long_rows_are_read_a_few_at_a_time(tmp_path):
 def test_a_text_that_many_rows_repeat_counts_for_each(tmp_path):
     repeated = pa.array(["x" * 100_000]).take(pa.array([0] * 1_000))
     pq.write_table(pa.table({"text": ["Sun."] * 1_000, "page": repeated}), tmp_path / "in.parquet")
-    sizes = [len(chunk.rows) for chunk in read_rows(tmp_path / "in.parquet", "in", COLUMNS, 1_000)]
+    sizes = [len(chunk.rows) for chunk in read_rows(input_file(tmp_path / "in.parquet"), COLUMNS, 1_000)]
     assert max(sizes) <= 100
     assert sum(sizes) == 1_000
 
@@ -108,7 +114,7 @@ def test_linked_folders_are_read_once(tmp_path):
     (tmp_path / "in" / "b").symlink_to(tmp_path / "other")
     (tmp_path / "in" / "a" / "up").symlink_to(tmp_path / "in")
     found = find_files(tmp_path / "in")
-    assert [path.relative_to(tmp_path / "in").as_posix() for path in found] == ["a/in.txt", "b/in.txt"]
+    assert [file.name for file in found] == ["a/in.txt", "b/in.txt"]
 
 
 def test_the_chosen_column_is_the_text_whatever_else_is_called_so(tmp_path):
@@ -146,14 +152,14 @@ def test_a_file_among_others_that_cannot_be_read_is_set_aside(tmp_path):
     reasons = [
         entry.reason
         for name in ("a.csv", "b.csv.gz")
-        for chunk in read_rows(tmp_path / name, name, COLUMNS, 100, among_others=True)
+        for chunk in read_rows(input_file(tmp_path / name, alone=False), COLUMNS, 100)
         for entry in chunk.rejected
     ]
-    reasons += [entry.reason for entry in read_documents(tmp_path / "c.txt.gz", "c.txt.gz").rejected]
+    reasons += [entry.reason for entry in read_document(input_file(tmp_path / "c.txt.gz")).rejected]
     assert "has no column 'text'" in reasons[0]
     assert reasons[1].startswith("cannot be read (Compressed file ended")
     assert reasons[2].startswith("cannot be read (Not a gzipped file")
-    assert count_rows(tmp_path / "b.csv.gz") == 0
+    assert count_rows(input_file(tmp_path / "b.csv.gz")) == 0
 
 
 def test_what_is_wrong_beside_the_text_sets_a_row_aside_too(tmp_path):
@@ -205,9 +211,9 @@ def test_lines_below_front_matter_keep_their_numbers(tmp_path):
 def test_a_document_that_is_no_text_is_set_aside(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
     (tmp_path / "b.txt").write_text(" \n")
-    (tmp_path / "c.txt").write_text("x" * (LONGEST + 1))
-    (tmp_path / "d.txt").write_text("語" * (2 * LONGEST))
-    found = [read_documents(tmp_path / name, name).rejected for name in ("a.txt", "b.txt", "c.txt", "d.txt")]
+    (tmp_path / "c.txt").write_text("x" * (LONGEST_TEXT + 1))
+    (tmp_path / "d.txt").write_text("語" * (2 * LONGEST_TEXT))
+    found = [read_document(input_file(tmp_path / name)).rejected for name in ("a.txt", "b.txt", "c.txt", "d.txt")]
     assert found == [
         [Rejected("a.txt", 0, "no valid UTF-8")], [Rejected("b.txt", 0, "no text")],
         [Rejected("c.txt", 0, "longer than 1,000,000 characters")],
@@ -224,30 +230,7 @@ def test_a_table_without_the_column_is_one_sentence(tmp_path):
 def test_rows_are_counted_without_reading_them(tmp_path):
     pd.DataFrame({"text": ["a"] * 7}).to_parquet(tmp_path / "in.parquet")
     (tmp_path / "in.jsonl").write_text('{"text": "a"}\n' * 5)
-    assert (count_rows(tmp_path / "in.parquet"), count_rows(tmp_path / "in.jsonl")) == (7, 5)
-
-
-def test_chunks_are_regrouped_to_one_size_in_order():
-    def rows(first, end):
-        return pd.DataFrame({"id": [str(n) for n in range(first, end)], "text": "x"})
-
-    bad = [Rejected("f", number, "no text") for number in range(2)]
-    chunks = [Chunk(rows(0, 2), []), Chunk(rows(2, 2), [bad[0]]), Chunk(rows(2, 9), []), Chunk(rows(9, 10), [bad[1]])]
-    grouped = list(regroup(chunks, 4))
-    assert [len(chunk.rows) for chunk in grouped] == [4, 4, 2]
-    assert [name for chunk in grouped for name in chunk.rows["id"]] == [str(n) for n in range(10)]
-    assert [entry for chunk in grouped for entry in chunk.rejected] == bad
-
-
-def test_a_chunk_is_given_on_when_much_is_held(monkeypatch):
-    bad = [Rejected("f", number, "no text") for number in range(9)]
-    grouped = list(regroup([Chunk(pd.DataFrame(), bad[:4]), Chunk(pd.DataFrame(), bad[4:])], 4))
-    assert [chunk.rejected for chunk in grouped] == [bad[:4], bad[4:]], "what cannot be scored is held without bound"
-    monkeypatch.setattr(engine, "_HELD", 1000)
-    rows = pd.DataFrame({"id": ["a", "b"], "text": ["x" * 600, "x" * 600]})
-    assert [len(chunk.rows) for chunk in regroup([Chunk(rows, []), Chunk(rows, [])], 100)] == [2, 2]
-    rows = pd.DataFrame({"id": ["a", "b"], "text": ["x", "x"], "page": ["x" * 600, ["x" * 600]]})
-    assert [len(chunk.rows) for chunk in regroup([Chunk(rows, []), Chunk(rows, [])], 100)] == [2, 2]
+    assert (count_rows(input_file(tmp_path / "in.parquet")), count_rows(input_file(tmp_path / "in.jsonl"))) == (7, 5)
 
 
 def test_of_a_parquet_file_a_few_row_groups_are_held(tmp_path):
@@ -258,11 +241,13 @@ def test_of_a_parquet_file_a_few_row_groups_are_held(tmp_path):
     pq.write_table(rows, tmp_path / "in.parquet", row_group_size=2_000, compression="none")
     del rows
     before = pa.total_allocated_bytes()
-    held = max(pa.total_allocated_bytes() - before for _ in read_rows(tmp_path / "in.parquet", "in", COLUMNS, 2_000))
+    held = max(
+        pa.total_allocated_bytes() - before for _ in read_rows(input_file(tmp_path / "in.parquet"), COLUMNS, 2_000)
+    )
     assert held < 6 * sum(map(len, groups[0])), "memory grows with the file"
 
 
 def test_rows_are_numbered_through_all_row_groups(tmp_path):
     pq.write_table(pa.table({"text": ["a", "b", "c", "d", "e"]}), tmp_path / "in.parquet", row_group_size=2)
-    chunks = list(read_rows(tmp_path / "in.parquet", "in", COLUMNS, 100))
+    chunks = list(read_rows(input_file(tmp_path / "in.parquet"), COLUMNS, 100))
     assert [key for chunk in chunks for key in chunk.rows["id"]] == ["0", "1", "2", "3", "4"]

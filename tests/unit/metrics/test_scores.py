@@ -1,8 +1,9 @@
+import time
+
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from claimkind.evaluation import plots
 from claimkind.labels import LABELS
 from claimkind.metrics import bootstrap, calibration, scores
 
@@ -12,8 +13,13 @@ PROBABILITIES = RANDOM.dirichlet([1, 1, 1], 300)
 PREDICTED = PROBABILITIES.argmax(axis=1)
 
 
+def estimated(truth, probabilities):
+    groups = np.arange(len(truth)).astype(str)
+    return bootstrap.estimate(truth, probabilities, groups, samples=20, seed=0)
+
+
 def test_scores_are_those_of_scikit_learn():
-    found = scores.scores_of(scores.confusion_matrix(TRUTH, PREDICTED))
+    found = {name: estimate.value for name, estimate in estimated(TRUTH, PROBABILITIES).items()}
     expected = sklearn_metrics.precision_recall_fscore_support(TRUTH, PREDICTED)
     for index, label in enumerate(LABELS):
         own = [found[f"{name}_{label}"] for name in ("precision", "recall", "f1")]
@@ -62,12 +68,72 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         right = random.random(400) < 0.8
         probabilities = np.where(right[:, None], [[1.0, 0, 0]], [[0, 1.0, 0]])
         groups = [str(i) for i in range(400)]
-        found = bootstrap.estimate(np.zeros(400, dtype=int), probabilities, groups, samples=400, seed=seed)["accuracy"]
+        found = bootstrap.estimate(
+            np.zeros(400, dtype=int), probabilities, groups, samples=400, seed=seed, metrics=[scores.ACCURACY]
+        )["accuracy"]
         covered += found.low <= 0.8 <= found.high
     assert 0.90 <= covered / 200 <= 0.99
 
 
-def test_pictures_are_drawn_also_when_a_class_is_missing():
-    for truth in (TRUTH, np.zeros(300, dtype=int)):
-        for plot in (plots.plot_confusion, plots.plot_reliability, plots.plot_precision_recall):
-            assert plot(truth, PROBABILITIES, "title").axes[0].get_title().startswith("title")
+def test_matthews_correlation_is_that_of_scikit_learn():
+    expected = sklearn_metrics.matthews_corrcoef(TRUTH, PREDICTED)
+    assert estimated(TRUTH, PROBABILITIES)["mcc"].value == pytest.approx(expected)
+    same_prediction = np.eye(3)[np.zeros(300, dtype=int)]
+    assert estimated(TRUTH, same_prediction)["mcc"].value == 0
+    assert estimated(np.zeros(300, dtype=int), np.eye(3)[TRUTH])["mcc"].value == 0
+
+
+@pytest.mark.parametrize("decimals", [16, 1], ids=["different scores", "many equal scores"])
+@pytest.mark.parametrize("classes", [3, 2])
+def test_macro_auroc_is_that_of_scikit_learn(decimals, classes):
+    truth, probabilities = np.minimum(TRUTH, classes - 1), PROBABILITIES.round(decimals)
+    areas = [sklearn_metrics.roc_auc_score(truth == index, probabilities[:, index]) for index in range(classes)]
+    assert estimated(truth, probabilities)["macro_auroc"].value == pytest.approx(np.mean(areas))
+
+
+@pytest.mark.parametrize("name", ["mcc", "macro_auroc", "accuracy", "macro_f1"])
+def test_metrics_of_a_bootstrap_sample_are_those_of_scikit_learn_with_its_weights(name):
+    probabilities = PROBABILITIES.round(1)
+    members = np.arange(300) // 3
+    drawn = bootstrap.draw_groups(members, 70, np.random.default_rng(0))
+    weighted = scores.Samples(TRUTH, probabilities, members, drawn)
+    found = scores.compute(weighted, scores.METRICS)[name]
+    predicted = probabilities.argmax(axis=1)
+    for row in (0, 69):
+        weights = drawn[row, members]
+        areas = [
+            sklearn_metrics.roc_auc_score(index == TRUTH, probabilities[:, index], sample_weight=weights)
+            for index in range(3)
+        ]
+        expected = {
+            "mcc": sklearn_metrics.matthews_corrcoef(TRUTH, predicted, sample_weight=weights),
+            "macro_auroc": np.mean(areas),
+            "accuracy": sklearn_metrics.accuracy_score(TRUTH, predicted, sample_weight=weights),
+            "macro_f1": sklearn_metrics.f1_score(TRUTH, predicted, sample_weight=weights, average="macro"),
+        }
+        assert found[row] == pytest.approx(expected[name])
+
+
+def test_a_sample_without_a_class_does_not_change_its_area():
+    truth = np.array([0] * 30 + [1] * 30 + [2])
+    assert estimated(truth, np.eye(3)[truth])["macro_auroc"] == (1, 1, 1)
+
+
+def test_macro_auroc_of_a_single_class_is_undefined():
+    found = estimated(np.zeros(50, dtype=int), PROBABILITIES[:50])["macro_auroc"]
+    assert str(found) == "undefined" and np.isnan(found).all()
+
+
+def test_a_perfect_ranking_has_an_area_of_one_also_where_labels_are_wrong():
+    truth = np.array([0, 1, 2] * 20)
+    biased = np.eye(3)[truth] * 0.2 + np.array([0.8, 0, 0])  # everything is labelled factual
+    found = estimated(truth, biased)
+    assert found["macro_auroc"].value == 1 and found["mcc"].value == 0
+
+
+def test_all_metrics_of_a_large_test_split_take_a_moment():
+    random = np.random.default_rng(0)
+    truth, probabilities = random.integers(3, size=2054), random.dirichlet([1, 1, 1], 2054)
+    start = time.process_time()
+    bootstrap.estimate(truth, probabilities, np.arange(2054).astype(str), samples=1000, seed=0)
+    assert time.process_time() - start < 5

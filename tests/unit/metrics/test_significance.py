@@ -4,14 +4,18 @@ import pytest
 from claimkind.metrics.significance import Sentences, bootstrap_scores, compare_all, holm, mcnemar
 
 
+def one_hot(predicted):
+    return np.eye(3)[predicted]
+
+
 def simulated(random, size=600, accuracies=(0.75, 0.75), groups_of=1):
-    """Sentences, and models that are right independently of each other."""
+    """Sentences, and models of one seed that are right independently of each other."""
     truth = random.integers(3, size=size)
     sentences = Sentences(truth, np.arange(size) // groups_of)
 
     def model(accuracy):
         wrong = (truth + random.integers(1, 3, size=size)) % 3
-        return np.where(random.random(size) < accuracy, truth, wrong)[None]
+        return one_hot(np.where(random.random(size) < accuracy, truth, wrong))[None]
 
     return sentences, {f"model {index}": model(accuracy) for index, accuracy in enumerate(accuracies)}
 
@@ -52,7 +56,8 @@ def test_seeds_that_scatter_widen_the_interval():
     sentences, models = simulated(random, accuracies=(0.5, 0.75, 0.95))
     scattered = np.concatenate(list(models.values()))
     steady = np.repeat(models["model 1"], 3, axis=0)
-    found = bootstrap_scores({"scattered": scattered, "steady": steady}, sentences)
+    scores = bootstrap_scores({"scattered": scattered, "steady": steady}, sentences)
+    found = {name: estimates["macro_f1"] for name, estimates in scores.items()}
     assert found["scattered"].high - found["scattered"].low > 2 * (found["steady"].high - found["steady"].low)
 
 
@@ -75,8 +80,8 @@ def test_of_one_group_nothing_is_known():
     sentences, models = simulated(np.random.default_rng(0), accuracies=(0.5, 0.9), groups_of=600)
     [difference] = compare_all(models, sentences)
     assert difference.verdict() == "model 0 and model 1: not separable on 600 sentences of one group (one seed each)"
-    assert np.isnan([difference.macro_f1.low, bootstrap_scores(models, sentences)["model 0"].high]).all()
-    several = {name: np.concatenate([rows, 2 - rows, rows]) for name, rows in models.items()}
+    assert np.isnan([difference.macro_f1.low, bootstrap_scores(models, sentences)["model 0"]["macro_f1"].high]).all()
+    several = {name: np.concatenate([rows, rows[..., ::-1], rows]) for name, rows in models.items()}
     assert compare_all(several, sentences)[0].p_holm == 1, "seeds that scatter pass for groups"
 
 
@@ -89,7 +94,7 @@ def test_few_groups_make_an_interval_wide():
         groups = np.arange(120) // 40
         for index, predicted in enumerate(models.values()):  # whole groups that a model gets wrong, by chance
             unlucky = random.integers(3) if index else -1
-            predicted[0, groups == unlucky] = (sentences.truth[groups == unlucky] + 1) % 3
+            predicted[0, groups == unlucky] = one_hot((sentences.truth[groups == unlucky] + 1) % 3)
         separable += compare_all(models, sentences._replace(groups=groups), samples=200)[0].separable
     assert separable <= 2
 
@@ -117,7 +122,7 @@ def test_of_few_groups_more_sentences_are_needed_than_there_are():
 def test_a_class_that_a_sample_leaves_out_says_nothing():
     truth = np.array([0] * 30 + [1] * 30 + [2] * 2)
     sentences = Sentences(truth, np.r_[np.arange(60), 60, 60])
-    assert bootstrap_scores({"perfect": truth[None]}, sentences)["perfect"].low == 1
+    assert bootstrap_scores({"perfect": one_hot(truth)[None]}, sentences)["perfect"]["macro_f1"].low == 1
 
 
 def test_where_seeds_scatter_more_of_them_are_needed_and_not_more_sentences():
@@ -133,7 +138,7 @@ def test_a_majority_of_more_seeds_is_no_advantage():
     sentences, models = simulated(random, accuracies=(0.7, 0.7, 0.7, 0.7))
     rows = list(models.values())
     [difference] = compare_all({"one": rows[0], "three": np.concatenate(rows[1:])}, sentences)
-    assert difference.p_mcnemar == mcnemar(rows[0][0] == sentences.truth, rows[1][0] == sentences.truth)
+    assert difference.p_mcnemar == mcnemar(*(row[0].argmax(axis=1) == sentences.truth for row in rows[:2]))
     assert difference.verdict().endswith("(1 and 3 seeds)")
 
 

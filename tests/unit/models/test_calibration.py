@@ -8,9 +8,14 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
 from claimkind.manifest import MANIFEST, write_manifest
 from claimkind.metrics.calibration import expected_calibration_error
-from claimkind.models.calibration import CalibratedClassifier, fit_temperature, rescale, threshold_for
+from claimkind.models.calibration import (
+    CalibratedClassifier,
+    apply_temperature,
+    fit_temperature,
+    threshold_at_precision,
+)
 from claimkind.models.prediction import label_texts
-from claimkind.models.tfidf import TfidfClassifier
+from claimkind.models.tfidf import TfidfClassifier, TfidfSettings
 
 TEXTS = ["Rain fell.", "Rain may fall.", "Rain is sadly dull."] * 4
 LABELLED = one_hot(["factual", "speculative", "opinion"] * 4)
@@ -21,21 +26,23 @@ def drawn(size=4000, temperature=1.0, seed=0):
     random = np.random.default_rng(seed)
     honest = random.dirichlet([0.6] * 3, size=size)
     truth = (random.random(size)[:, None] > honest.cumsum(axis=1)).sum(axis=1).clip(max=2)
-    return truth, rescale(honest, temperature)
+    return truth, apply_temperature(honest, temperature)
 
 
 def test_the_temperature_undoes_what_was_done():
     truth, sharpened = drawn(temperature=0.5)
     temperature = fit_temperature(truth, sharpened)
     assert temperature == pytest.approx(2, rel=0.1)
-    before, after = (expected_calibration_error(truth, p) for p in (sharpened, rescale(sharpened, temperature)))
+    before, after = (
+        expected_calibration_error(truth, p) for p in (sharpened, apply_temperature(sharpened, temperature))
+    )
     assert after < 0.03 < before
 
 
 def test_a_temperature_changes_no_prediction():
     _, probabilities = drawn(size=200)
     for temperature in (0.3, 1, 4):
-        scaled = rescale(probabilities, temperature)
+        scaled = apply_temperature(probabilities, temperature)
         assert np.allclose(scaled.sum(axis=1), 1)
         assert (scaled.argmax(axis=1) == probabilities.argmax(axis=1)).all()
 
@@ -44,12 +51,12 @@ def test_the_threshold_is_the_lowest_that_reaches_the_precision():
     confidence = np.array([0.9, 0.8, 0.8, 0.7, 0.6])
     probabilities = np.column_stack([confidence, (1 - confidence) * 0.6, (1 - confidence) * 0.4])
     truth = np.array([0, 0, 1, 0, 0])
-    assert threshold_for(truth, probabilities, 0.8, fewest=1) == 0.6
-    assert threshold_for(truth, probabilities, 0.9, fewest=1) == 0.9
+    assert threshold_at_precision(truth, probabilities, 0.8, fewest=1) == 0.6
+    assert threshold_at_precision(truth, probabilities, 0.9, fewest=1) == 0.9
     with pytest.raises(ClaimkindError, match=r"not reached on validation at any confidence; .* right in 0% of cases"):
-        threshold_for(np.full(5, 2), probabilities, 0.9)
+        threshold_at_precision(np.full(5, 2), probabilities, 0.9)
     with pytest.raises(ClaimkindError, match=r"target_precision is 95, expected a share above 0 and at most 1"):
-        threshold_for(truth, probabilities, 95)
+        threshold_at_precision(truth, probabilities, 95)
 
 
 def test_a_few_lucky_predictions_make_no_threshold():
@@ -57,12 +64,12 @@ def test_a_few_lucky_predictions_make_no_threshold():
     probabilities = np.column_stack([confidence, 1 - confidence, np.zeros(100)])
     truth = np.where(np.arange(100) < 5, 0, np.arange(100) % 2)  # the surest five are right, then every other one
     with pytest.raises(ClaimkindError, match=r"not reached on validation at any confidence; .* right in 62% of cases"):
-        threshold_for(truth, probabilities, 0.95)
+        threshold_at_precision(truth, probabilities, 0.95)
 
 
 @pytest.fixture
 def calibrated():
-    return CalibratedClassifier(TfidfClassifier(min_df=1).fit(TEXTS, LABELLED), 2.0, 0.6)
+    return CalibratedClassifier(TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS, LABELLED), 2.0, 0.6)
 
 
 def test_a_calibrated_model_survives_saving(calibrated, tmp_path):

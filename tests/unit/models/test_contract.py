@@ -1,46 +1,46 @@
-"""What every model family must keep to."""
+"""What every model family must keep to. The families are those of the files in `configs/model/`."""
 
+import ast
+import inspect
+import itertools
 import json
 import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import MISSING, fields
+from importlib import metadata
 
 import numpy as np
 import pytest
+import yaml
+from hydra.utils import get_class
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from claimkind import models
+from claimkind.config import build, signature_schema
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
+from claimkind.manifest import write_manifest
 from claimkind.models.base import Examples
-from claimkind.models.hashing import HashingClassifier
-from claimkind.models.tfidf import TfidfClassifier
-from claimkind.models.transformer import TransformerClassifier
-from tests.conftest import PLACES, TEMPLATES
+from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.settings import SETTINGS
+from tests.conftest import PLACES, ROOT, TEMPLATES
 
 TEXTS = [template.format(place) for place in PLACES[:6] for kind in LABELS for template in TEMPLATES[kind]]
 NAMES = [kind for _ in PLACES[:6] for kind in LABELS for _ in TEMPLATES[kind]]
+FILES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "configs" / "model").glob("*.yaml"))}
+FAMILIES = sorted({settings["_target_"] for settings in FILES.values()})
+# What makes a small model that learns ninety sentences by heart, wherever a family has a setting of this name.
+SMALL = {"min_df": 1, "bits": 16, "C": 100, "epochs": 15, "batch_size": 16, "learning_rate": 3e-3, "precision": "fp32"}
 
 
-def make_tfidf(_encoder, seed=0):
-    return TfidfClassifier(min_df=1, seed=seed)
-
-
-def make_hashing(_encoder, seed=0):
-    return HashingClassifier(bits=16, C=100, seed=seed)
-
-
-def make_transformer(encoder, seed=0):
-    # Fifteen epochs of a tiny encoder: enough to know ninety sentences by heart.
-    return TransformerClassifier(
-        encoder=str(encoder), epochs=15, batch_size=16, learning_rate=3e-3, precision="fp32", seed=seed
-    )
-
-
-@pytest.fixture(
-    scope="module", params=[make_tfidf, make_hashing, make_transformer], ids=["tfidf", "hashing", "transformer"]
-)
+@pytest.fixture(scope="module", params=FAMILIES, ids=lambda target: target.split(".")[2])
 def make(request, tiny_encoder):
-    return lambda seed=0: request.param(tiny_encoder, seed)
+    names = {entry.name for entry in fields(signature_schema(get_class(request.param)))}
+    small = {name: value for name, value in {**SMALL, "encoder": str(tiny_encoder)}.items() if name in names}
+    return lambda seed=0: build({"_target_": request.param, "seed": seed, **small}, "model", "claimkind.models")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ class TestContract:
         assert fitted.predict_proba([]).shape == (0, 3)
         assert fitted.predict_proba(["Rain."]).shape == (1, 3)
 
-    def test_a_text_gets_the_same_probabilities_whatever_stands_beside_it(self, fitted):
+    def test_a_text_gets_the_same_probabilities_whatever_the_other_texts_are(self, fitted):
         alone = np.concatenate([fitted.predict_proba([text]) for text in TEXTS[:5]])
         np.testing.assert_allclose(fitted.predict_proba(TEXTS)[:5], alone, atol=1e-5)
 
@@ -89,6 +89,39 @@ class TestContract:
         loaded = models.load(tmp_path / "model")
         assert type(loaded) is type(fitted)
         np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+    def test_a_saved_model_keeps_the_settings_of_its_training(self, make, tmp_path):
+        fitted = make(seed=7).fit(TEXTS, one_hot(NAMES))
+        models.save(CalibratedClassifier(fitted, 2.0), tmp_path / "model")
+        assert models.load(tmp_path / "model").settings == fitted.settings
+        assert fitted.settings.seed == 7
+
+    def test_the_declared_attributes_are_those_of_the_calibrated_model_too(self, fitted):
+        calibrated = CalibratedClassifier(fitted, abstain_below=0.5)
+        assert fitted.abstain_below == 0 < calibrated.abstain_below
+        assert fitted.evidence_weight >= 0
+        assert isinstance(fitted.single_threaded, bool)
+        assert fitted.compute_dtype.split(", ")[0] in ("fp64", "fp32", "bf16")
+        for name in ("settings", "single_threaded", "compute_dtype", "requirements"):
+            assert getattr(calibrated, name) == getattr(fitted, name)
+
+    @pytest.mark.slow
+    def test_prediction_needs_no_package_that_only_training_needs(self, fitted, tmp_path):
+        models.save(fitted, tmp_path / "model")
+        absent = {"accelerate", "datasets", "hydra", "matplotlib", "omegaconf", "transformers"} - {*fitted.requirements}
+        program = f"""
+            import sys
+            sys.modules.update(dict.fromkeys({sorted(absent)}))  # an import of one of them fails
+            from claimkind import models
+            print(models.load({str(tmp_path / "model")!r}).predict_proba(["Rain."]).shape)
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+        )
+        assert done.stdout == "(1, 3)\n", done.stderr
+
+    def test_the_packages_that_a_model_requires_are_installed(self, fitted):
+        assert all(metadata.version(name) for name in fitted.requirements)
 
     def test_every_file_of_a_saved_model_is_readable_as_umask_says(self, fitted, tmp_path):
         before = os.umask(0o022)
@@ -107,10 +140,10 @@ class TestContract:
         assert head.score(features, NAMES) == 1
 
     def test_evidence_of_two_classes_still_teaches(self, make):
-        # A source that says "not factual" of every speculative and opinion sentence, beside some that are certain.
+        # A third of the speculative and opinion sentences are only known not to be factual.
         evidence = one_hot(NAMES)
-        vague = np.random.default_rng(0).random(len(NAMES)) < 0.3
-        evidence[vague & (evidence[:, 0] == 0)] = [0, 1, 1]
+        soft = np.random.default_rng(0).random(len(NAMES)) < 0.3
+        evidence[soft & (evidence[:, 0] == 0)] = [0, 1, 1]
         predicted = make().fit(TEXTS, evidence).predict_proba(TEXTS).argmax(axis=1)
         assert np.mean([LABELS[index] == name for index, name in zip(predicted, NAMES, strict=True)]) > 0.95
 
@@ -197,6 +230,26 @@ class TestSavedModel:
         with pytest.raises(ClaimkindError, match="a file outside its folder"):
             models.load(folder)
 
+    @pytest.mark.parametrize("found", [None, 1, 99])
+    def test_a_model_of_another_format_is_refused(self, folder, found):
+        manifest = {**json.loads((folder / "manifest.json").read_text()), "format": found}
+        if found is None:
+            del manifest["format"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(
+            ClaimkindError, match=rf"in format {found or 1}, expected format \d+: train the model again"
+        ):
+            models.load(folder)
+
+    @pytest.mark.parametrize("content", ["{", "[]", '{"unknown": 1}'])
+    def test_damaged_settings_are_refused(self, folder, content):
+        (folder / SETTINGS).write_text(content)
+        write_manifest(folder, json.loads((folder / "manifest.json").read_text()))
+        with pytest.raises(
+            ClaimkindError, match=r"settings\.json is missing or damaged, expected the model's settings"
+        ):
+            models.load(folder)
+
     def test_labels_in_another_order_are_refused(self, folder):
         manifest = json.loads((folder / "manifest.json").read_text())
         (folder / "manifest.json").write_text(json.dumps({**manifest, "labels": sorted(LABELS)}))
@@ -206,3 +259,42 @@ class TestSavedModel:
     def test_a_folder_in_use_is_not_overwritten(self, folder, fitted):
         with pytest.raises(ClaimkindError, match="is not empty, expected a new folder"):
             models.save(fitted, folder)
+
+
+def defaults(target):
+    """By name the default of each setting of a class that has one."""
+    return {
+        entry.name: entry.default
+        for entry in fields(signature_schema(get_class(target)))
+        if entry.default is not MISSING
+    }
+
+
+def plain(settings):
+    return {name: value for name, value in settings.items() if name != "_target_"}
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize("file", FILES)
+    def test_a_file_lists_every_setting_of_its_family(self, file):
+        settings = FILES[file]
+        assert list(plain(settings)) == [
+            entry.name for entry in fields(signature_schema(get_class(settings["_target_"])))
+        ]
+
+    @pytest.mark.parametrize("target", FAMILIES)
+    def test_one_file_of_a_family_gives_the_defaults_of_its_class(self, target):
+        expected = {**defaults(target), "seed": "${seed}"}
+        files = [plain(settings) for settings in FILES.values() if settings["_target_"] == target]
+        assert any({name: settings[name] for name in expected} == expected for settings in files)
+
+    @pytest.mark.parametrize("target", FAMILIES)
+    def test_every_setting_is_documented(self, target):
+        schema = signature_schema(get_class(target))
+        body = ast.parse(inspect.getsource(schema)).body[0].body
+        documented = [
+            first.target.id
+            for first, second in itertools.pairwise(body)
+            if isinstance(first, ast.AnnAssign) and isinstance(second, ast.Expr)
+        ]
+        assert documented == [entry.name for entry in fields(schema)]

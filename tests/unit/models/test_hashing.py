@@ -7,7 +7,8 @@ from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
 from claimkind.models import hashing
-from claimkind.models.hashing import HashingClassifier, _words_of
+from claimkind.models.hashing import HashingClassifier, HashingSettings, _words_of
+from claimkind.models.settings import SETTINGS
 
 TEXTS = ["Rain fell.", "Rain might fall.", "Rain is sadly dull."]
 EVIDENCE = one_hot(["factual", "speculative", "opinion"])
@@ -39,14 +40,14 @@ def test_what_is_read_at_once_changes_nothing(monkeypatch):
     fitted = HashingClassifier().fit(TEXTS * 3, np.tile(EVIDENCE, (3, 1)))
     texts = [*TEXTS, "", "Rain " * 50, *TEXTS]
     whole, features = fitted.predict_proba(texts), fitted.features(texts).toarray()
-    monkeypatch.setattr(hashing, "_AT_ONCE", 20)
+    monkeypatch.setattr(hashing, "_BATCH_CHARACTERS", 20)
     np.testing.assert_allclose(fitted.predict_proba(texts), whole, atol=1e-7)
     np.testing.assert_allclose(fitted.features(texts).toarray(), features, atol=1e-7)
 
 
 def test_the_table_says_what_the_regression_learned():
     texts = [f"{text} {number}" for number in range(20) for text in TEXTS]
-    fitted = HashingClassifier(C=1e5).fit(texts, np.tile(EVIDENCE, (20, 1)))
+    fitted = HashingClassifier(HashingSettings(C=1e5)).fit(texts, np.tile(EVIDENCE, (20, 1)))
     assert fitted.predict_proba(TEXTS).argmax(axis=1).tolist() == [0, 1, 2]
     assert fitted.predict_proba(TEXTS).max(axis=1).min() > 0.9
 
@@ -59,13 +60,12 @@ def test_a_class_that_no_row_has_gets_probability_zero():
 
 def test_sizes_out_of_range_are_refused():
     with pytest.raises(ClaimkindError, match=r"model\.ngrams=0, expected 1 to 5"):
-        HashingClassifier(ngrams=0)
+        HashingClassifier(HashingSettings(ngrams=0))
 
 
 def test_a_table_of_another_size_is_refused(tmp_path):
-    models.save(HashingClassifier(bits=10).fit(TEXTS, EVIDENCE), tmp_path / "model")
-    settings = tmp_path / "model" / "classifier.json"
-    settings.write_text(json.dumps({"ngrams": 2, "bits": 11}))
+    models.save(HashingClassifier(HashingSettings(bits=10)).fit(TEXTS, EVIDENCE), tmp_path / "model")
+    (tmp_path / "model" / SETTINGS).write_text(json.dumps({"ngrams": 2, "bits": 11}))
     with pytest.raises(ClaimkindError, match="is of another size than its settings say: train again"):
         HashingClassifier.load(tmp_path / "model")
     (tmp_path / "model" / "hashing.safetensors").write_bytes(b"no")

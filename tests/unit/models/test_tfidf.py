@@ -5,14 +5,14 @@ from safetensors.numpy import load_file, save_file
 from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
-from claimkind.models.tfidf import TfidfClassifier, _pairs, _skeleton
+from claimkind.models.tfidf import TfidfClassifier, TfidfSettings, _pairs, _skeleton
 
 TEXTS = ["Rain fell.", "Rain might fall.", "Rain is sadly dull."]
 EVIDENCE = one_hot(["factual", "speculative", "opinion"])
 
 
 def test_weights_and_n_grams_that_do_not_belong_together_are_refused(tmp_path):
-    models.save(TfidfClassifier(min_df=1).fit(TEXTS, EVIDENCE), tmp_path / "model")
+    models.save(TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS, EVIDENCE), tmp_path / "model")
     weights = tmp_path / "model" / "tfidf.safetensors"
     saved = load_file(weights)
     save_file({**saved, "coef_": saved["coef_"][:, 1:].copy()}, weights)
@@ -25,34 +25,34 @@ def test_weights_and_n_grams_that_do_not_belong_together_are_refused(tmp_path):
 
 def test_quotation_marks_are_features():
     texts, evidence = [*TEXTS, "He called it “rain”."], [*EVIDENCE, EVIDENCE[0]]
-    fitted = TfidfClassifier(min_df=1).fit(texts, evidence)
+    fitted = TfidfClassifier(TfidfSettings(min_df=1)).fit(texts, evidence)
     assert "“" in fitted.features_.views["words"].vocabulary_
 
 
 def test_a_class_that_no_row_has_gets_probability_zero():
-    fitted = TfidfClassifier(min_df=1).fit(TEXTS[:2], EVIDENCE[:2])
+    fitted = TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS[:2], EVIDENCE[:2])
     assert fitted.predict_proba(TEXTS)[:, 2].tolist() == [0, 0, 0]
 
 
 def test_one_class_alone_is_refused():
     with pytest.raises(ClaimkindError, match="are all of one class, expected two at least"):
-        TfidfClassifier(min_df=1).fit(TEXTS[:2], one_hot(["opinion", "opinion"]))
+        TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS[:2], one_hot(["opinion", "opinion"]))
 
 
 def test_sentences_without_features_are_refused():
     with pytest.raises(ClaimkindError, match=r"give no features .*: lower model\.min_df"):
-        TfidfClassifier(min_df=5).fit(TEXTS, EVIDENCE)
+        TfidfClassifier(TfidfSettings(min_df=5)).fit(TEXTS, EVIDENCE)
 
 
 def test_the_strongest_n_grams_of_a_class_are_its_own():
-    strongest = TfidfClassifier(min_df=1, word_ngrams=1).fit(TEXTS, EVIDENCE).strongest(2)
+    strongest = TfidfClassifier(TfidfSettings(min_df=1, word_ngrams=1)).fit(TEXTS, EVIDENCE).strongest(2)
     assert {name for name, _ in strongest["speculative"]} == {"might", "fall"}
     assert {name for name, _ in strongest["opinion"]} <= {"is", "sadly", "dull"}
     assert all(found[0][1] >= found[1][1] for found in strongest.values())
 
 
 def test_of_two_classes_both_have_n_grams():
-    strongest = TfidfClassifier(min_df=1, word_ngrams=1).fit(TEXTS[:2], EVIDENCE[:2]).strongest(1)
+    strongest = TfidfClassifier(TfidfSettings(min_df=1, word_ngrams=1)).fit(TEXTS[:2], EVIDENCE[:2]).strongest(1)
     assert strongest["factual"][0][0] == "fell"
     assert list(strongest) == ["factual", "speculative"]
 
@@ -73,13 +73,13 @@ def test_pairs_are_of_frequent_words_whatever_their_order_and_case():
 
 def test_what_is_looked_up_directly_is_what_the_vectorisers_give():
     texts = [*TEXTS, "Rain, rain… and RAIN: aaaaaa", "", "  ", "Ünïcode is rain\train might"]
-    features = TfidfClassifier(min_df=1).fit(TEXTS, EVIDENCE).features_
+    features = TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS, EVIDENCE).features_
     found, expected = features.transform(texts), features.by_vectorisers(texts)
     np.testing.assert_allclose(found.toarray(), expected.toarray(), atol=1e-12)
 
 
 def test_without_cues_there_are_words_and_characters_only():
-    fitted = TfidfClassifier(min_df=1, cues=0).fit(TEXTS, EVIDENCE)
+    fitted = TfidfClassifier(TfidfSettings(min_df=1, cues=0)).fit(TEXTS, EVIDENCE)
     assert list(fitted.features_.views) == ["words", "characters"]
 
 
@@ -101,7 +101,7 @@ def test_evidence_alone_teaches_where_no_row_is_labelled():
 )
 def test_settings_out_of_range_are_one_sentence(settings, message):
     with pytest.raises(ClaimkindError, match=message):
-        TfidfClassifier(**settings)
+        TfidfClassifier(TfidfSettings(**settings))
 
 
 def test_evidence_of_little_weight_counts_little_and_not_nothing():
@@ -109,7 +109,7 @@ def test_evidence_of_little_weight_counts_little_and_not_nothing():
     evidence = np.concatenate([one_hot(["factual", "speculative", "opinion"] * 3), [[0, 1, 0], [1, 0, 0]] * 5])
     evidence[9:] += 0.01  # not certain
     without, little, much = (
-        TfidfClassifier(min_df=1, balanced=False)
+        TfidfClassifier(TfidfSettings(min_df=1, balanced=False))
         .fit(texts, evidence, weights=np.r_[np.ones(9), np.full(10, weight)])
         .predict_proba(["snow may fall"])[0, 1]
         for weight in (1e-9, 9e-4, 1.0)
@@ -129,8 +129,8 @@ def test_rows_of_which_nothing_is_known_do_not_make_a_rare_class_frequent():
     ]
     evidence = np.ones((600, 3))
     evidence[:150] = np.eye(3)[labels[:150]]
-    fitted = TfidfClassifier(min_df=1, em_steps=20).fit(texts, evidence)
-    alone = TfidfClassifier(min_df=1).fit(texts[:150], evidence[:150])
+    fitted = TfidfClassifier(TfidfSettings(min_df=1, em_steps=20)).fit(texts, evidence)
+    alone = TfidfClassifier(TfidfSettings(min_df=1)).fit(texts[:150], evidence[:150])
     recall = [(model.predict_proba(texts).argmax(axis=1)[labels == 0] == 0).mean() for model in (fitted, alone)]
     assert recall[0] >= recall[1] - 0.02
 
@@ -138,4 +138,6 @@ def test_rows_of_which_nothing_is_known_do_not_make_a_rare_class_frequent():
 def test_a_class_that_only_evidence_names_is_learned():
     texts = ["rain fell", "rain may fall", "rain is dull"] * 10
     evidence = np.tile([[1, 0, 0], [0, 1, 0], [0.1, 0.1, 0.8]], (10, 1))
-    assert TfidfClassifier(min_df=1).fit(texts, evidence).predict_proba(texts[:3]).argmax(axis=1).tolist() == [0, 1, 2]
+    assert TfidfClassifier(TfidfSettings(min_df=1)).fit(texts, evidence).predict_proba(texts[:3]).argmax(
+        axis=1
+    ).tolist() == [0, 1, 2]

@@ -8,34 +8,33 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
-from claimkind.models.transformer import (
-    TransformerClassifier,
-    _batches_of_like_length,
-    _disagreement,
-    marginal_likelihood_loss,
-)
-from claimkind.models.transformer.encoders import find_encoder
+from claimkind.manifest import sha256_file
+from claimkind.models.settings import SETTINGS
+from claimkind.models.transformer import TransformerClassifier, TransformerSettings, encoders
+from claimkind.models.transformer.encoders import Pin, find_encoder, load_pretrained
+from claimkind.models.transformer.inference import token_budget_batches
+from claimkind.models.transformer.loss import marginal_likelihood_loss, rdrop_divergence
+from claimkind.models.transformer.training import make_optimizer
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
 NAMES = ["factual", "speculative", "opinion", "factual"]
 
 
-class Output:
-    def __init__(self, logits):
-        self.logits = logits
+def classifier_for(encoder, **settings):
+    return TransformerClassifier(TransformerSettings(encoder=str(encoder), **{"precision": "fp32", **settings}))
 
 
 def test_the_loss_is_cross_entropy_where_the_class_is_known():
     logits = torch.tensor([[0.2, 1.0, -0.5], [1.5, 0.1, 0.3]])
     labels = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0]])
     expected = torch.nn.functional.cross_entropy(logits, torch.tensor([1, 2]))
-    assert marginal_likelihood_loss(Output(logits), labels).item() == pytest.approx(expected.item())
+    assert marginal_likelihood_loss(logits, labels).item() == pytest.approx(expected.item())
 
 
 def test_the_loss_is_the_marginal_likelihood_of_the_evidence():
     logits = torch.tensor([[0.2, 1.0, -0.5]], requires_grad=True)
     p = torch.softmax(logits, -1)[0]
-    loss = marginal_likelihood_loss(Output(logits), torch.tensor([[0.64, 0.18, 0.0, 1.0]]))
+    loss = marginal_likelihood_loss(logits, torch.tensor([[0.64, 0.18, 0.0, 1.0]]))
     assert loss.item() == pytest.approx(-torch.log(0.64 * p[0] + 0.18 * p[1]).item())
     loss.backward()
     assert torch.isfinite(logits.grad).all()
@@ -43,7 +42,7 @@ def test_the_loss_is_the_marginal_likelihood_of_the_evidence():
 
 def test_evidence_that_says_nothing_gives_no_gradient():
     logits = torch.tensor([[0.2, 1.0, -0.5]], requires_grad=True)
-    marginal_likelihood_loss(Output(logits), torch.tensor([[1.0, 1.0, 1.0, 1.0]])).backward()
+    marginal_likelihood_loss(logits, torch.tensor([[1.0, 1.0, 1.0, 1.0]])).backward()
     np.testing.assert_allclose(logits.grad.numpy(), 0, atol=1e-7)
 
 
@@ -51,8 +50,8 @@ def test_two_readings_disagree_by_their_symmetric_divergence():
     one, other = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.5, 0.0]])
     p, q = torch.softmax(one, -1), torch.softmax(other, -1)
     expected = 0.5 * ((p * (p / q).log()).sum() + (q * (q / p).log()).sum())
-    assert _disagreement(torch.cat([one, other])).item() == pytest.approx(expected.item())
-    assert _disagreement(torch.cat([one, one])).item() == 0
+    assert rdrop_divergence(torch.cat([one, other])).item() == pytest.approx(expected.item())
+    assert rdrop_divergence(torch.cat([one, one])).item() == 0
 
 
 def test_weights_average_the_rows():
@@ -60,13 +59,12 @@ def test_weights_average_the_rows():
     labels = torch.tensor([[1.0, 0.0, 0.0, 3.0], [1.0, 0.0, 0.0, 1.0]])
     each = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 0]), reduction="none")
     expected = (3 * each[0] + each[1]) / 4
-    assert marginal_likelihood_loss(Output(logits), labels).item() == pytest.approx(expected.item())
+    assert marginal_likelihood_loss(logits, labels).item() == pytest.approx(expected.item())
 
 
 @pytest.fixture(scope="module")
 def fitted(tiny_encoder):
-    classifier = TransformerClassifier(encoder=str(tiny_encoder), epochs=1, batch_size=2, precision="fp32")
-    return classifier.fit(TEXTS, one_hot(NAMES))
+    return classifier_for(tiny_encoder, epochs=1, batch_size=2).fit(TEXTS, one_hot(NAMES))
 
 
 def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
@@ -80,10 +78,9 @@ def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
 
 
 def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
-    # TrainingPruned after one epoch of two, and resumed, it reaches the weights of an uninterrupted training.
-    def classifier(**changes):
-        settings = {"epochs": 2, "batch_size": 2, "precision": "fp32", "warmup": 0.0}
-        return TransformerClassifier(encoder=str(tiny_encoder), **{**settings, **changes})
+    # Stopped after one epoch of two and resumed, it reaches the weights of an uninterrupted training.
+    def classifier():
+        return classifier_for(tiny_encoder, epochs=2, batch_size=2, warmup=0.0)
 
     whole = classifier().fit(TEXTS, one_hot(NAMES), work_dir=tmp_path / "whole")
     steps = sorted((tmp_path / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
@@ -100,9 +97,8 @@ def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
 
 def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tiny_encoder, tmp_path):
     def fit(folder, epochs):
-        settings = {"epochs": epochs, "batch_size": 2, "precision": "fp32"}
         seen = []
-        TransformerClassifier(encoder=str(tiny_encoder), **settings).fit(
+        classifier_for(tiny_encoder, epochs=epochs, batch_size=2).fit(
             TEXTS, one_hot(NAMES), work_dir=folder, on_metrics=lambda step, _: seen.append(step)
         )
         return seen
@@ -118,7 +114,7 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tiny_encoder, tmp_path)
 
 
 def test_rows_of_no_weight_are_no_batch_without_a_loss(tiny_encoder):
-    fitted = TransformerClassifier(encoder=str(tiny_encoder), epochs=2, batch_size=1, precision="fp32").fit(
+    fitted = classifier_for(tiny_encoder, epochs=2, batch_size=1).fit(
         TEXTS, one_hot(NAMES), weights=np.array([1, 1, 1, 0])
     )
     assert np.isfinite(fitted.predict_proba(TEXTS)).all()
@@ -140,13 +136,51 @@ def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
         find_encoder(str(tiny_encoder), sha256="0" * 64)
 
 
+@pytest.fixture
+def hub(monkeypatch, tiny_encoder):
+    """A hub that has every encoder; the revisions that are asked of it, by name. The package is not installed."""
+    revisions = {}
+
+    def snapshot_download(name, *, revision, **_):
+        revisions[name] = revision
+        return str(tiny_encoder)
+
+    weights = sha256_file(tiny_encoder / "model.safetensors")
+    monkeypatch.setattr(encoders, "snapshot_download", snapshot_download)
+    monkeypatch.setattr(encoders, "PINNED", {"a/pinned": Pin("c0ffee", weights), "a/changed": Pin("c0ffee", "0" * 64)})
+    return revisions
+
+
+def test_a_pinned_encoder_is_fetched_at_its_revision_and_checked(hub):
+    find_encoder("a/pinned")
+    assert hub == {"a/pinned": "c0ffee"}
+    with pytest.raises(ClaimkindError, match=r"has another sha256 than model\.sha256"):
+        find_encoder("a/changed")
+
+
+def test_another_encoder_or_revision_or_a_local_folder_has_no_pin(hub, tiny_encoder):
+    find_encoder("another/encoder")
+    find_encoder("a/changed", revision="f00d")
+    find_encoder(str(tiny_encoder))
+    assert hub == {"another/encoder": None, "a/changed": "f00d"}
+
+
+def test_a_pinned_encoder_comes_from_its_package_where_that_is_installed(hub, monkeypatch, tmp_path, tiny_encoder):
+    (tmp_path / "an_encoder.py").write_text(f"def get_model_path():\n    return {str(tiny_encoder)!r}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = sha256_file(tiny_encoder / "model.safetensors")
+    monkeypatch.setattr(encoders, "PINNED", {"a/packaged": Pin("c0ffee", weights, "an_encoder")})
+    assert find_encoder("a/packaged") == tiny_encoder
+    assert hub == {}
+    find_encoder("a/packaged", revision="f00d")
+    assert hub == {"a/packaged": "f00d"}
+
+
 def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
-    classifier = TransformerClassifier(
-        encoder=str(tiny_encoder), layer_decay=0.5, head_lr_multiplier=4.0, weight_decay=0.1
-    )
-    classifier._load_weights(tiny_encoder, new_head=True)
-    groups = {id(p): group for group in classifier._optimizer(1e-3).param_groups for p in group["params"]}
-    named = {name: groups[id(parameter)] for name, parameter in classifier.model_.named_parameters()}
+    settings = TransformerSettings(str(tiny_encoder), layer_decay=0.5, head_lr_multiplier=4.0, weight_decay=0.1)
+    model = load_pretrained(tiny_encoder, new_head=True).model
+    groups = {id(p): group for group in make_optimizer(model, 1e-3, settings).param_groups for p in group["params"]}
+    named = {name: groups[id(parameter)] for name, parameter in model.named_parameters()}
     rates = {
         "bert.embeddings.word_embeddings.weight": 2.5e-4,
         "bert.encoder.layer.0.attention.self.query.weight": 5e-4,
@@ -160,7 +194,7 @@ def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
 
 @pytest.fixture(params=["modernbert", "deberta-v2"])
 def other_architecture(request, tiny_encoder, tmp_path):
-    """A tiny encoder with random weights, of the architectures of `configs/model/` beside the default one."""
+    """A tiny encoder with random weights, of each other architecture of `configs/model/`."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     marks = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
@@ -175,7 +209,7 @@ def other_architecture(request, tiny_encoder, tmp_path):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_other_architectures_train_and_load_again(precision, other_architecture, tmp_path):
     settings = {"epochs": 30, "batch_size": 4, "learning_rate": 3e-3, "precision": precision}
-    fitted = TransformerClassifier(encoder=str(other_architecture), **settings).fit(TEXTS * 4, one_hot(NAMES * 4))
+    fitted = classifier_for(other_architecture, **settings).fit(TEXTS * 4, one_hot(NAMES * 4))
     assert [LABELS[index] for index in fitted.predict_proba(TEXTS).argmax(axis=1)] == NAMES
     assert fitted.features(TEXTS).shape == (4, 3 * 32)
     models.save(fitted, tmp_path / "model")
@@ -198,8 +232,8 @@ def test_rows_whose_class_is_not_certain_come_first_at_half_the_rate(tiny_encode
         if "learning_rate" in metrics:
             seen.append((step, metrics["learning_rate"]))
 
-    settings = {"epochs": 20, "batch_size": 4, "learning_rate": 1e-2, "warmup": 0.0, "precision": "fp32"}
-    classifier = TransformerClassifier(encoder=str(tiny_encoder), evidence_epochs=10, **settings)
+    settings = {"epochs": 20, "batch_size": 4, "learning_rate": 1e-2, "warmup": 0.0}
+    classifier = classifier_for(tiny_encoder, evidence_epochs=10, **settings)
     classifier.fit(texts, evidence, on_metrics=note)
     # Twenty steps over the vague rows at up to 0.005 (times 5 for the head), then forty at up to 0.01.
     steps, rates = np.array(seen).T
@@ -217,7 +251,7 @@ def test_a_long_text_is_read_in_windows_and_a_short_one_beside_it_is_not(fitted)
     assert fitted.windows(["Rain fell.", long, "x" * 100]).tolist() == [1, 5, 1]
     # Letters that a tokenizer takes apart: more tokens than characters.
     apart = "".join(chr(0xAC00 + 37 * index) for index in range(240))
-    assert fitted.windows([apart]) == np.bincount(fitted._split([apart]).owners)
+    assert fitted.windows([apart]) == np.bincount(fitted._tokenizer().split([apart]).owners)
     alone, beside = fitted.predict_proba([long]), fitted.predict_proba(["Rain fell.", long, "Sun."])
     np.testing.assert_allclose(beside[1], alone[0], atol=1e-6)
     # What stands behind the first window counts too.
@@ -228,17 +262,17 @@ def test_a_long_text_is_read_in_windows_and_a_short_one_beside_it_is_not(fitted)
     np.testing.assert_allclose(features[0], fitted.features(["Rain fell."])[0], atol=1e-6)  # padding does not count
 
 
-def test_batches_hold_so_many_tokens_and_every_row_once():
+def test_batches_keep_to_the_token_budget_and_hold_every_row_once():
     lengths = np.array([3, 50, 4, 4, 9, 100, 5])
-    batches = list(_batches_of_like_length(lengths, tokens=20))
+    batches = list(token_budget_batches(lengths, budget=20))
     assert sorted(row for batch in batches for row in batch) == list(range(7))
     assert [lengths[batch].tolist() for batch in batches] == [[100], [50], [9, 5], [4, 4, 3]]
 
 
 def test_bf16_prediction_is_near_to_fp32(tiny_encoder, fitted, tmp_path):
     models.save(fitted, tmp_path / "model")
-    settings = json.loads((tmp_path / "model" / "classifier.json").read_text())
-    (tmp_path / "model" / "classifier.json").write_text(json.dumps({**settings, "precision": "bf16"}))
+    settings = json.loads((tmp_path / "model" / SETTINGS).read_text())
+    (tmp_path / "model" / SETTINGS).write_text(json.dumps({**settings, "precision": "bf16"}))
     rounded = TransformerClassifier.load(tmp_path / "model")
     difference = np.abs(rounded.predict_proba(TEXTS) - fitted.predict_proba(TEXTS))
     assert 0 < difference.max() < 0.03
@@ -249,9 +283,7 @@ def test_evidence_that_weighs_less_moves_the_encoder_less(weight, rate, tiny_enc
     rates = []
     evidence = np.concatenate([one_hot(NAMES), np.full((20, 3), 0.2)])
     settings = {"learning_rate": 2e-3, "batch_size": 2, "epochs": 1, "evidence_epochs": 1, "warmup": 0.0}
-    TransformerClassifier(
-        encoder=str(tiny_encoder), layer_decay=1.0, head_lr_multiplier=1.0, precision="fp32", **settings
-    ).fit(
+    classifier_for(tiny_encoder, layer_decay=1.0, head_lr_multiplier=1.0, **settings).fit(
         TEXTS + ["Rain fell."] * 20,
         evidence,
         weights=np.r_[np.ones(len(TEXTS)), np.full(20, weight)],

@@ -3,9 +3,9 @@ import optuna
 import pytest
 
 from claimkind.config import PathsConfig, TuneConfig
-from claimkind.errors import ClaimkindError, TrainingPruned
-from claimkind.training.pipeline import validate
-from claimkind.training.tuning import _with_settings, run
+from claimkind.errors import ClaimkindError
+from claimkind.training.search_space import with_values
+from claimkind.training.tuning import run
 from tests.conftest import dataset_config
 
 SPACE = {"model.C": {"low": 1e-6, "high": 100.0, "log": True}, "model.word_ngrams": {"low": 1, "high": 2}}
@@ -50,22 +50,16 @@ def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config
     assert mlflow.get_run(parent).data.metrics["validation_macro_f1"] == again.score
 
 
-def test_a_call_when_all_is_done_only_tells_the_result(config):
+def test_a_call_after_the_last_trial_only_gives_the_result(config):
     first = run(config())
-    assert run(config()).trials.equals(first.trials)
+    again = run(config())
+    assert again.trials.equals(first.trials)
+    assert again.text().endswith(f"validation macro F1 {again.score:.3f} with {again.settings()}")
 
 
-def test_a_trial_that_is_given_up_is_marked_so(config, tiny_encoder):
-    def give_up(step, metrics):
-        raise TrainingPruned
-
-    transformer = {"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)}
-    with pytest.raises(TrainingPruned):
-        validate(config(model=transformer), "given up", parent_run_id="0", on_metrics=give_up)
-    [entry] = mlflow.search_runs(
-        experiment_names=["search"], filter_string="tags.mlflow.runName = 'given up'", output_format="list"
-    )
-    assert entry.info.status == "KILLED"
+def test_an_error_in_the_other_settings_is_found_before_the_first_trial(config):
+    with pytest.raises(ClaimkindError, match="source_weights names 'news', which has no training rows"):
+        run(config(source_weights={"news": 0.5}))
 
 
 @pytest.mark.parametrize(
@@ -123,20 +117,20 @@ def test_a_range_of_whole_numbers_is_searched_between_them_where_the_setting_has
     assert not any(value % 1 for value in found.trials["model.min_df"])
 
 
-def test_a_trial_that_fails_does_not_end_the_search_and_many_do(config, monkeypatch, capsys):
+def test_a_trial_that_fails_does_not_end_the_search_and_many_do(config, monkeypatch, caplog):
     errors: list[Exception] = [ClaimkindError("too rare: lower model.min_df"), RuntimeError("out of memory")]
 
-    def trained(settings, *_):
-        if errors or settings.model["min_df"] > 2:
+    def trained(planned, *_):
+        if errors or planned.params["model.min_df"] > 2:
             raise errors.pop() if errors else ClaimkindError("too rare: lower model.min_df")
         return 0.5
 
-    monkeypatch.setattr("claimkind.training.tuning.validate", trained)
+    monkeypatch.setattr("claimkind.training.trials.validate", trained)
     found = run(config(search={"model.min_df": {"choices": [1, 2]}}, trials=3))
     assert (found.trials["state"] == "complete").sum() == 3
     with pytest.raises(ClaimkindError, match="5 trials in a row failed, the last one because too rare"):
         run(config(search={"model.min_df": {"choices": [3]}}, trials=3))
-    assert "failed: too rare: lower model.min_df" in capsys.readouterr().err
+    assert "failed: too rare: lower model.min_df" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -159,22 +153,23 @@ def test_a_search_whose_run_was_deleted_gets_a_new_one(config):
     assert mlflow.get_run(parent_of(config())).info.lifecycle_stage == "active"
 
 
-def test_a_searched_seed_is_the_seed_of_the_model(config):
-    changed = _with_settings(config(model={**MODEL, "seed": 0}), {"seed": 3})
+def test_a_searched_seed_is_the_seed_of_the_model():
+    changed = with_values({"dataset": {"name": "tiny"}, "model": {**MODEL, "seed": 0}}, {"seed": 3})
     assert (changed.seed, changed.model["seed"]) == (3, 3)
 
 
 def test_epochs_are_compared_with_epochs_whatever_the_batch_size(config, monkeypatch):
-    def trained(settings, name, parent_run_id, on_metrics):
+    def trained(planned, name, parent_run_id, on_metrics):
         """An epoch has as many steps as `min_df` says; all but the first eight trainings are hopeless."""
         score = 0.8 if len(seen) < 8 else 0.1
-        seen.append(settings.model["min_df"])
+        batch_size = planned.params["model.min_df"]
+        seen.append(batch_size)
         for epoch in range(1, 4):
-            on_metrics(epoch * settings.model["min_df"], {"validation_macro_f1": score + epoch / 100})
+            on_metrics(epoch * batch_size, {"validation_macro_f1": score + epoch / 100})
         return score
 
     seen: list[int] = []
-    monkeypatch.setattr("claimkind.training.tuning.validate", trained)
+    monkeypatch.setattr("claimkind.training.trials.validate", trained)
     states = run(config(search={"model.min_df": {"low": 7, "high": 97}}, trials=12)).trials.set_index("trial")["state"]
     assert len(set(seen)) > 8
     assert states[states.index >= 8].tolist() == ["pruned"] * 4

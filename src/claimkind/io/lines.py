@@ -1,0 +1,64 @@
+"""Lines of a file, and limits on how much of it is in memory at once."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TypeVar
+
+from claimkind.io.compression import open_file
+
+T = TypeVar("T")
+LONGEST_TEXT = 1_000_000
+"""Characters of a text; no sentence and no document is longer."""
+HELD = 8 * LONGEST_TEXT
+"""Characters, or bytes, that are read at once."""
+_LONGEST_LINE = 5 * LONGEST_TEXT  # a row holds other columns too; a line without an end must not fill the memory
+LONG_LINE = f"a line longer than {_LONGEST_LINE:,} characters"
+_PIECE = 1 << 20
+
+
+class Lines:
+    """Lines of a text stream with their ends; None in the place of a line that is too long."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.characters = 0
+        """How many were read so far."""
+
+    def __iter__(self) -> Iterator[str | None]:
+        while line := self._stream.readline(_LONGEST_LINE + 1):
+            self.characters += len(line)
+            if len(line) <= _LONGEST_LINE:
+                yield line
+                continue
+            while line and not line.endswith(("\n", "\r")):
+                line = self._stream.readline(_LONGEST_LINE)
+            yield None
+
+
+def batches(rows: Iterator[T], size: int, lines: Lines) -> Iterator[list[T]]:
+    """Rows in lists of `size`, or fewer where the lines that they are read from are long."""
+    batch: list[T] = []
+    begin = lines.characters
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= size or lines.characters - begin >= HELD:
+            yield batch
+            batch, begin = [], lines.characters
+    if batch:
+        yield batch
+
+
+@contextlib.contextmanager
+def open_lines(path: Path) -> Iterator[Lines]:
+    """Open a text file in UTF-8. Bytes that are no UTF-8 become surrogates, so that only their row is rejected."""
+    with open_file(path) as stream:
+        # Line ends are kept, so that those within a cell stay as they are.
+        yield Lines(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+
+
+def count_lines(path: Path) -> int:
+    """The number of line ends in a file."""
+    with open_file(path) as stream:
+        return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(_PIECE), b""))

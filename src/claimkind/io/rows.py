@@ -1,0 +1,96 @@
+"""Rows of an input: each with an id and a text, or rejected with a reason."""
+
+import functools
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from claimkind.io.base import Row
+from claimkind.io.columns import Columns, rename_reserved_columns
+from claimkind.io.lines import LONGEST_TEXT
+
+_NO_TEXT: dict[type, str] = {dict: "an object", list: "a list", bytes: "bytes"}
+# How Python marks bytes that are no UTF-8, or one half of a character that JSON escapes in two.
+_SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
+
+
+class Rejected(NamedTuple):
+    """A row that cannot be scored."""
+
+    file: str
+    row: int
+    """From 0, within the file; a blank line is no row."""
+    reason: str
+
+
+class Chunk(NamedTuple):
+    """Some rows of the input in their order, and those between them that cannot be scored."""
+
+    rows: pd.DataFrame
+    """`id` and `text`, both strings, and the other columns of the input."""
+    rejected: list[Rejected]
+
+
+class RowCheck(NamedTuple):
+    """How the rows of a file are checked and named."""
+
+    file: str
+    columns: Columns
+    id_prefix: str
+    """Stands before the number of a row that has no id of its own."""
+    own_ids: bool
+    """Whether an id of the row is taken as it is, without the prefix."""
+
+    def chunk(self, batch: list[Row], first: int) -> Chunk:
+        """Check a batch of rows; `first` is the number of its first row, from 0."""
+        rows, rejected = [], []
+        for number, row in enumerate(batch, start=first):
+            problem = row if isinstance(row, str) else problem_of(row, self.columns.text)
+            if isinstance(row, str) or problem:
+                rejected.append(Rejected(self.file, number, str(problem)))
+            else:
+                rows.append(self._named(row, number))
+        return chunk_of(rows, rejected)
+
+    def _named(self, row: dict[str, Any], number: int) -> dict[str, Any]:
+        own = row.get(self.columns.id)
+        key = str(own) if own is not None and self.own_ids else f"{self.id_prefix}{number if own is None else own}"
+        others = {_renamed(name): value for name, value in row.items() if name not in self.columns}
+        return {"id": key, "text": str(row[self.columns.text]), **others}
+
+
+@functools.lru_cache(1024)
+def _renamed(column: str) -> str:
+    return rename_reserved_columns([column], ("id", "text"))[column]
+
+
+def problem_of(row: dict[str, Any], text_column: str) -> str | None:
+    """Why a row cannot be scored, or cannot be written; None where it can."""
+    if text_column not in row:
+        return f"no column {text_column!r}"
+    text = row[text_column]
+    if type(text) in _NO_TEXT:
+        return f"no text but {_NO_TEXT[type(text)]}"
+    if text is None or text != text or not str(text).strip():  # null, not a number, or blank
+        return "no text"
+    if len(str(text)) > LONGEST_TEXT:
+        return f"longer than {LONGEST_TEXT:,} characters"
+    try:
+        return "no valid UTF-8" if any(map(_is_undecoded, (*row, *row.values()))) else None
+    except RecursionError:
+        return "nested too deep"
+
+
+def _is_undecoded(value: Any) -> bool:
+    """Whether a value holds text that no file can hold."""
+    if isinstance(value, str):
+        return not value.isascii() and not _SURROGATES.isdisjoint(value)
+    if isinstance(value, dict):
+        return any(map(_is_undecoded, (*value, *value.values())))
+    return isinstance(value, list) and any(map(_is_undecoded, value))
+
+
+def chunk_of(rows: list[dict[str, Any]], rejected: list[Rejected]) -> Chunk:
+    """A chunk of checked rows."""
+    # As objects: pandas would make fractions of whole numbers in a column with a gap.
+    return Chunk(pd.DataFrame(rows, columns=None if rows else ["id", "text"], dtype=object), rejected)

@@ -1,0 +1,60 @@
+"""Text and Markdown files: one text, or a text a line."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from claimkind.io.base import Format, Row, Table
+from claimkind.io.compression import open_file
+from claimkind.io.lines import LONG_LINE, LONGEST_TEXT, batches, open_lines
+from claimkind.text.front_matter import split_front_matter
+
+_LONGEST_FRONT_MATTER = 200  # lines
+_MOST_BYTES = 4  # of a character in UTF-8
+
+
+def read_document(path: Path) -> str:
+    """Read a file as one text, without its front matter.
+
+    Raises:
+        ValueError: the file is too long, or not UTF-8.
+    """
+    with open_file(path) as stream:
+        data = stream.read(_MOST_BYTES * LONGEST_TEXT + 1)
+    if len(data) > _MOST_BYTES * LONGEST_TEXT:
+        raise ValueError(f"longer than {LONGEST_TEXT:,} characters")
+    try:
+        return split_front_matter(data.decode("utf-8-sig"))[0]
+    except UnicodeDecodeError:
+        raise ValueError("no valid UTF-8") from None
+
+
+def read(path: Path, size: int) -> Table:
+    """Read each line below the front matter that is not blank as a row; its id is its line number, from 1."""
+    return Table(("id", "text"), _rows(path, size))
+
+
+def _rows(path: Path, size: int) -> Iterator[list[Row]]:
+    with open_lines(path) as lines:
+        rows: Iterator[Row] = (
+            LONG_LINE if line is None else {"id": str(number), "text": line.rstrip("\r\n")}
+            for number, line in _below_front_matter(enumerate(lines, start=1))
+            if line is None or line.strip()
+        )
+        yield from batches(rows, size, lines)
+
+
+def _below_front_matter(lines: Iterator[tuple[int, str | None]]) -> Iterator[tuple[int, str | None]]:
+    head = list(itertools.islice(lines, 1))
+    if head and _is_fence(head[0][1]):
+        head += itertools.islice(lines, _LONGEST_FRONT_MATTER)
+        ends = [place for place, (_, line) in enumerate(head) if _is_fence(line) and place]
+        head = head[ends[0] + 1 :] if ends else head
+    yield from itertools.chain(head, lines)
+
+
+def _is_fence(line: str | None) -> bool:
+    return line is not None and line.rstrip("\r\n") == "---"
+
+
+FORMAT = Format(read, read_document=read_document)
