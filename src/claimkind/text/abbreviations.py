@@ -7,9 +7,9 @@ def _words(text: str) -> frozenset[str]:
 
 TITLES = _words(
     """
-    adm ald amb asst atty attys bp brig capt cdr chanc chas cmdr cmdt col comdr cpl cpt dep det dir dr drs fr ft gen gens geo gov
-    govs hon insp lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs pte pvt rep reps rev
-    revs sec sen sens sfc sgt sgts spc sra srta ssgt st ste supt treas
+    adm ald amb asst atty attys bp brig capt cdr chanc chas cmdr cmdt col comdr cpl cpt dep det dir dr drs fr ft gen gens geo
+    gov govs hon insp lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs pte pvt rep reps
+    rev revs sec sen sens sfc sgt sgts spc sra srta ssgt st ste supt thos treas wm
     """
 )
 """Before a name, never at the end of a sentence. `St.`, `Ft.` and `Mt.` begin names of places."""
@@ -73,7 +73,7 @@ STARTERS = _words(
     everybody everyone everything nobody none nothing somebody someone something neither either such perhaps maybe
     according instead later earlier soon recently finally eventually indeed rather too let please do does did is are was
     were have has had can could would should never always often sometimes usually again almost already
-    being having given following
+    being having given following last next
     """
 )
 """Begin a sentence with a capital, hardly ever a name."""

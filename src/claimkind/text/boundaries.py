@@ -127,7 +127,7 @@ def _full_stop_ends(candidate: Candidate, after: _After) -> bool:
         return _time_ends(after)
     if _INITIAL.fullmatch(word):
         return _initial_ends(candidate.before.split(), after)
-    if key in words.ABBREVIATIONS and (word != key or key not in words.ALSO_WORDS):
+    if key.rpartition("-")[2] in words.ABBREVIATIONS and (word != key or key not in words.ALSO_WORDS):
         return _abbreviation_ends(word, key, after)
     if _ACRONYM.fullmatch(word):
         return _may_end_here(key, after)
@@ -161,7 +161,7 @@ def _initial_ends(before: list[str], after: _After) -> bool:
 def _abbreviation_ends(word: str, key: str, after: _After) -> bool:
     if key in words.NEVER_LAST:
         return False
-    if key in words.TITLES and word != key:
+    if word != key and key.rpartition("-")[2] in words.TITLES:  # "then-Gov."
         return key == "st" and after.is_starter()  # "on Main St. The shop"
     if key in words.BEFORE_NUMBER and _goes_on_with_number(word, after):
         return False
