@@ -239,6 +239,8 @@ class ScoreConfig:
     """Column of the input with the id of a row; rows are numbered where it is missing."""
     chunk_size: int = 8192
     """Number of rows that are scored and written at once."""
+    separator: str | None = None
+    """Between the cells of a CSV file: a character, comma, semicolon, tab or pipe; null detects it."""
     max_rejected: int | None = None
     """Stop when more rows than this cannot be scored; null never stops."""
     processes: int | None = None

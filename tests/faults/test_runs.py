@@ -149,7 +149,9 @@ def test_a_deleted_run_cannot_be_resumed(in_workspace):
         pass
     mlflow.delete_run(run.run_id)
     with (
-        pytest.raises(ClaimkindError, match=f"run {run.run_id}, which is to go on, is not in sqlite.* or was deleted"),
+        pytest.raises(
+            ClaimkindError, match=f"run {run.run_id}, which is to be resumed, is not in sqlite.* or was deleted"
+        ),
         tracking.start_run("faults", "deleted", {}, run.run_id),
     ):
         pass
@@ -171,9 +173,9 @@ def test_a_run_that_a_killed_process_left_running_is_ended(in_workspace):
     process.kill()
     process.wait(timeout=30)
     assert status(run_id) == "RUNNING"
-    tracking.end_left_running(parent.run_id, "trial-3")
+    tracking.end_killed_children(parent.run_id, "trial-3")
     assert status(run_id) == "KILLED"
-    tracking.end_as_killed(parent.run_id)
+    tracking.end_killed_run(parent.run_id)
     assert status(parent.run_id) == "FINISHED"
 
 

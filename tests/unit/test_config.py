@@ -126,7 +126,7 @@ def test_a_file_without_permission_is_one_sentence(capsys, monkeypatch, tmp_path
 def test_a_script_fails_with_a_sentence_and_no_traceback(tmp_path):
     done = run_script("score", "input=missing.txt", "output=out.parquet", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.strip() == "error: input=missing.txt does not exist, expected a file or a folder: check the path"
+    assert done.stderr.strip() == "error: missing.txt does not exist, expected a file or a folder: check the path"
 
 
 def test_a_mandatory_value_that_is_missing_is_named(tmp_path):

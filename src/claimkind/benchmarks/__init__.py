@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can run again."""
+"""Benchmarks of quality, speed and memory that anyone can repeat."""

@@ -1,6 +1,9 @@
-"""What `scripts/benchmark.py` runs; each benchmark is a class of this package and a file in `configs/benchmark/`."""
+"""The interface of a benchmark, and what `scripts/benchmark.py` calls.
 
-from typing import Protocol
+Each benchmark is a dataclass in this package whose fields are its settings, and a file in `configs/benchmark/`.
+"""
+
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 
@@ -11,13 +14,29 @@ class Benchmark(Protocol):
     """What every benchmark offers."""
 
     def measure(self) -> pd.DataFrame:
-        """Measure, and give the figures as a table."""
+        """Measure, and return the figures as a table.
+
+        Raises:
+            ClaimkindError: a model or dataset is missing, or there is nothing to measure.
+        """
         ...
 
 
-def run(config: BenchmarkConfig) -> pd.DataFrame:
-    """Run a benchmark and print its table."""
+class BenchmarkResult(NamedTuple):
+    """The figures of a benchmark."""
+
+    table: pd.DataFrame
+
+    def text(self) -> str:
+        """The table for the console."""
+        return self.table.to_string(index=False)
+
+
+def run(config: BenchmarkConfig) -> BenchmarkResult:
+    """Run the benchmark of a configuration.
+
+    Raises:
+        ClaimkindError: a setting is not as it should be; see also `Benchmark.measure`.
+    """
     benchmark: Benchmark = build(config.benchmark, "benchmark", "claimkind.benchmarks")
-    table = benchmark.measure()
-    print(table.to_string(index=False))  # noqa: T201
-    return table
+    return BenchmarkResult(benchmark.measure())

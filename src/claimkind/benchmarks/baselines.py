@@ -1,4 +1,4 @@
-"""Other systems, trained as their documentation shows, to set ours beside; the extra `bench` installs them."""
+"""Baseline systems, trained as their documentation shows; the extra `bench` installs them."""
 
 import re
 import tempfile
@@ -8,50 +8,60 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, label_indices, one_hot
 from claimkind.metrics.scores import macro_f1
 from claimkind.models.base import Classifier, Examples
 from claimkind.models.transformer.encoders import find_encoder
 
 
-class Peer(Protocol):
-    """What is compared: something that learns labels and tells them."""
+class System(Protocol):
+    """A system to compare: it is trained on labels and predicts labels."""
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
-        """Learn."""
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples | None = None) -> Self:
+        """Train.
+
+        Args:
+            texts: n sentences.
+            labels: n names out of `LABELS`.
+            validation: labelled examples for early stopping; not every system uses them.
+
+        Returns:
+            self.
+        """
         ...
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The position in `LABELS` of each text's label: (n,) int64."""
+        """The most likely label of each text, as its position in `LABELS`: (n,) int64."""
         ...
 
 
 class Ours:
-    """A family of ours, by the same two calls."""
+    """A classifier of `claimkind.models` as a `System`."""
 
     def __init__(self, classifier: Classifier) -> None:
-        """Wrap a classifier that was not fitted."""
+        """Wrap a classifier that is not fitted yet."""
         self.classifier = classifier
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
-        """Fit."""
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples | None = None) -> Self:
+        """See `System.fit`."""
         self.classifier.fit(texts, one_hot(labels), validation=validation)
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The likeliest label."""
+        """See `System.predict`."""
         return self.classifier.predict_proba(texts).argmax(axis=1)
 
 
 class FastText:
-    """fastText (Joulin et al. 2017): an average of word and n-gram vectors, and a softmax. One thread: repeatable."""
+    """fastText (Joulin et al. 2017): softmax regression on the mean of word and n-gram vectors."""
 
     def __init__(self, epochs: int = 25, learning_rate: float = 0.5, word_ngrams: int = 3, seed: int = 0) -> None:
-        """Settings."""
+        """Keep the settings. It trains in one thread, so that equal seeds give equal models."""
         self.settings = {"epoch": epochs, "lr": learning_rate, "wordNgrams": word_ngrams, "seed": seed, "thread": 1}
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
-        """Train on lower-cased words and punctuation marks."""
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples | None = None) -> Self:
+        """Train on lower-cased words and punctuation marks; see `System.fit`. `validation` is not used."""
         import fasttext
 
         with tempfile.TemporaryDirectory() as folder:
@@ -62,25 +72,28 @@ class FastText:
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The likeliest label."""
+        """See `System.predict`."""
         found = self.model.predict([_words(text) for text in texts])[0]
         return label_indices([labels[0].removeprefix("__label__") for labels in found])
 
 
 class SetFit:
-    """SetFit (Tunstall et al. 2022): contrastive pairs of sentences move the encoder, then a logistic regression."""
+    """SetFit (Tunstall et al. 2022): contrastive fine-tuning of a sentence encoder, then logistic regression."""
 
     def __init__(self, encoder: str, revision: str, sha256: str, max_steps: int = 300, seed: int = 0) -> None:
-        """Settings; the encoder is found as for our own family."""
+        """Keep the settings; for the encoder see `find_encoder`."""
         self.folder = find_encoder(encoder, revision, sha256)
         self.max_steps, self.seed = max_steps, seed
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
-        """Train with its defaults but for the number of steps, which else would grow with the square of the rows."""
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples | None = None) -> Self:
+        """Train with the default settings; see `System.fit`. `validation` is not used.
+
+        Only the number of steps is not the default, which grows with the square of the number of texts.
+        """
         from datasets import Dataset
         from setfit import SetFitModel, Trainer, TrainingArguments
 
-        self.model = SetFitModel.from_pretrained(str(self.folder), labels=list(LABELS))
+        self.model = SetFitModel.from_pretrained(str(self.folder), labels=list(LABELS), trust_remote_code=False)
         rows = Dataset.from_dict({"text": list(texts), "label": label_indices(labels).tolist()})
         with tempfile.TemporaryDirectory() as folder:
             arguments = TrainingArguments(
@@ -91,65 +104,68 @@ class SetFit:
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The likeliest label."""
+        """See `System.predict`."""
         found = self.model.predict_proba(list(texts), as_numpy=True, batch_size=64)
         return np.asarray(found).argmax(axis=1)
 
 
 class PlainTrainer:
-    """The Hugging Face `Trainer` as its documentation shows it: fp32, batches at random, one rate for all layers."""
+    """Fine-tuning with the Hugging Face `Trainer` as its documentation shows it: fp32, one learning rate."""
 
     def __init__(
         self, encoder: str, revision: str, sha256: str, epochs: float = 3, learning_rate: float = 5e-5, seed: int = 0
     ) -> None:
-        """Settings; the encoder is found as for our own family."""
+        """Keep the settings; for the encoder see `find_encoder`."""
         self.folder = find_encoder(encoder, revision, sha256)
         self.epochs, self.learning_rate, self.seed = epochs, learning_rate, seed
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples) -> Self:
-        """Fine-tune, validating each epoch as the documentation does; that with the best macro F1 is kept."""
-        from datasets import Dataset
-        from transformers import (
-            AutoModelForSequenceClassification,
-            AutoTokenizer,
-            DataCollatorWithPadding,
-            Trainer,
-            TrainingArguments,
-            set_seed,
-        )
+    def fit(self, texts: Sequence[str], labels: Sequence[str], validation: Examples | None = None) -> Self:
+        """Train, and keep the epoch with the best macro F1 on `validation`; see `System.fit`."""
+        from transformers import DataCollatorWithPadding, Trainer, set_seed
 
+        if validation is None:
+            raise ClaimkindError("PlainTrainer has no validation examples, expected some: give them to fit")
         set_seed(self.seed)
-        self.tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            self.folder, num_labels=len(LABELS), ignore_mismatched_sizes=True, local_files_only=True
-        )
-        rows = Dataset.from_dict({**self._encoded(texts), "labels": label_indices(labels).tolist()})
+        self._load_encoder()
         truth = validation.evidence.argmax(axis=1).tolist()
-        held_out = Dataset.from_dict({**self._encoded(validation.texts), "labels": truth})
         with tempfile.TemporaryDirectory() as folder:
-            arguments = TrainingArguments(
-                output_dir=folder, num_train_epochs=self.epochs, learning_rate=self.learning_rate,
-                per_device_train_batch_size=32, per_device_eval_batch_size=32, eval_strategy="epoch",
-                save_strategy="epoch", load_best_model_at_end=True, metric_for_best_model="macro_f1", seed=self.seed,
-                report_to="none", dataloader_pin_memory=False,
-            )  # fmt: skip
             self.trainer = Trainer(
-                model=model, args=arguments, train_dataset=rows, eval_dataset=held_out,
-                data_collator=DataCollatorWithPadding(self.tokenizer),
-                compute_metrics=_validation_metrics,
+                model=self.model, args=self._arguments(folder),
+                train_dataset=self._encode(texts, label_indices(labels).tolist()),
+                eval_dataset=self._encode(validation.texts, truth),
+                data_collator=DataCollatorWithPadding(self.tokenizer), compute_metrics=_validation_metrics,
             )  # fmt: skip
             self.trainer.train()
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The likeliest label."""
+        """See `System.predict`."""
+        return np.asarray(self.trainer.predict(self._encode(texts)).predictions).argmax(axis=1)
+
+    def _load_encoder(self) -> None:
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        local = {"local_files_only": True, "trust_remote_code": False}
+        self.tokenizer = AutoTokenizer.from_pretrained(self.folder, **local)
+        self.model = AutoModelForSequenceClassification.from_pretrained(
+            self.folder, num_labels=len(LABELS), ignore_mismatched_sizes=True, **local
+        )
+
+    def _arguments(self, folder: str) -> Any:
+        from transformers import TrainingArguments
+
+        return TrainingArguments(
+            output_dir=folder, num_train_epochs=self.epochs, learning_rate=self.learning_rate,
+            per_device_train_batch_size=32, per_device_eval_batch_size=32, eval_strategy="epoch",
+            save_strategy="epoch", load_best_model_at_end=True, metric_for_best_model="macro_f1", seed=self.seed,
+            report_to="none", dataloader_pin_memory=False,
+        )  # fmt: skip
+
+    def _encode(self, texts: Sequence[str], labels: Sequence[int] | None = None) -> Any:
         from datasets import Dataset
 
-        logits = self.trainer.predict(Dataset.from_dict(self._encoded(texts))).predictions
-        return np.asarray(logits).argmax(axis=1)
-
-    def _encoded(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
-        return dict(self.tokenizer(list(texts), truncation=True, max_length=256))
+        encoded = dict(self.tokenizer(list(texts), truncation=True, max_length=256))
+        return Dataset.from_dict(encoded if labels is None else {**encoded, "labels": labels})
 
 
 def _validation_metrics(prediction: Any) -> dict[str, float]:

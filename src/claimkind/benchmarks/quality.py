@@ -1,15 +1,17 @@
-"""Our models beside other systems, trained on the same sentences."""
+"""Macro F1 of our models and of baseline systems that are trained on the same sentences."""
 
+import logging
 import multiprocessing
-import sys
 import time
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from claimkind.benchmarks.baselines import Ours, Peer
+from claimkind.benchmarks.baselines import Ours, System
 from claimkind.config import build
 from claimkind.dataset.load import load_dataset
 from claimkind.dataset.rows import evidence_of
@@ -18,68 +20,98 @@ from claimkind.labels import LABELS
 from claimkind.metrics.bootstrap import estimate
 from claimkind.models.base import Examples
 
+_LOGGER = logging.getLogger(__name__)
 
+
+class _Split(NamedTuple):
+    """Labelled sentences that every system is trained and tested on."""
+
+    texts: list[str]
+    labels: list[str]
+    validation: Examples
+    test: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class QualityBenchmark:
-    """Trains systems on the same sentences, each in a process of its own, and tests them on the same others."""
+    """Trains each system in a process of its own and tests it on the test split."""
 
-    def __init__(self, dataset: str, data_dir: str, systems: dict[str, Any], max_labels: int | None = None) -> None:
-        """Settings.
+    dataset: str
+    """A built dataset."""
+    data_dir: str
+    """Where it is."""
+    systems: dict[str, Any]
+    """By name the settings of a model (`claimkind.models`) or a baseline (`claimkind.benchmarks.baselines`); null
+    leaves a system out."""
+    max_labels: int | None = None
+    """Number of training rows, the first in the order of their digests; null takes all."""
 
-        Args:
-            dataset: name of a built dataset.
-            data_dir: where it is.
-            systems: by name the settings of a model of ours (`claimkind.models`) or of a peer
-                (`claimkind.benchmarks.baselines`).
-            max_labels: so many training rows, the first in the order of their digests.
+    def __post_init__(self) -> None:
+        """Check the settings of every system, since an hour of training may come before the last of them.
+
+        Raises:
+            ClaimkindError: there is no system, or a setting is not as it should be.
         """
-        systems = {name: settings for name, settings in systems.items() if settings is not None}
-        if not systems:
-            raise ClaimkindError("benchmark.systems is empty, expected one at least: leave some in")
-        if max_labels is not None and max_labels < 1:
-            raise ClaimkindError(f"benchmark.max_labels={max_labels}, expected 1 at least, or null for all: correct it")
-        self.dataset, self.data_dir, self.systems, self.max_labels = dataset, data_dir, systems, max_labels
-        for settings in systems.values():  # an hour of training comes before the last of them
-            _peer(settings)
+        if not self._used():
+            raise ClaimkindError("benchmark.systems is empty, expected at least one: keep some of them")
+        if self.max_labels is not None and self.max_labels < 1:
+            raise ClaimkindError(
+                f"benchmark.max_labels={self.max_labels}, expected at least 1, or null for all: correct it"
+            )
+        for settings in self._used().values():
+            _build_system(settings)
 
     def measure(self) -> pd.DataFrame:
-        """Macro F1 on the test split, and the seconds of training and of prediction; a peer may be missing."""
+        """Macro F1 on the test split, and the seconds of training and prediction; see `Benchmark`."""
         rows: list[dict[str, Any]] = []
         context = multiprocessing.get_context("spawn")
-        for name, settings in tqdm(self.systems.items(), desc="systems"):
+        for name, settings in tqdm(self._used().items(), desc="systems"):
             with context.Pool(1, maxtasksperchild=1) as pool:
                 rows.append({"system": name, **pool.apply(_train_and_test, (settings, self))})
-            tqdm.write(str(rows[-1]), file=sys.stderr)
+            _LOGGER.info("%s", rows[-1])
         return pd.DataFrame(rows)
+
+    def _used(self) -> dict[str, Any]:
+        return {name: settings for name, settings in self.systems.items() if settings is not None}
 
 
 def _train_and_test(settings: dict[str, Any], benchmark: QualityBenchmark) -> dict[str, Any]:
-    splits = load_dataset(benchmark.data_dir, benchmark.dataset).splits
-    train = splits["train"].to_pandas()
-    train = train[train["label"].notna()].sort_values("sha")[: benchmark.max_labels]
-    validation = Examples(splits["validation"]["text"][:], evidence_of(splits["validation"]))
-    test = splits["test"].to_pandas()
+    rows = _load_split(benchmark)
+    test_texts = rows.test["text"].tolist()
     start = time.perf_counter()
     try:
-        peer = _peer(settings)
-        peer.fit(train["text"].tolist(), [LABELS[int(label)] for label in train["label"]], validation)
+        system = _build_system(settings).fit(rows.texts, rows.labels, rows.validation)
     except ModuleNotFoundError as error:
         return {"macro F1": f"{error.name} is not installed: pip install -e '.[bench]'"}
     trained = time.perf_counter()
-    predicted = peer.predict(test["text"].tolist())
+    predicted = system.predict(test_texts)
     ended = time.perf_counter()
-    truth = test["label"].to_numpy(dtype=int)
-    scores = estimate(truth, np.eye(len(LABELS))[predicted], test["group"].tolist(), samples=1000, seed=0)
     return {
-        "trained on": len(train),
-        "n": len(test),
-        "macro F1": str(scores["macro_f1"]),
+        "trained on": len(rows.texts),
+        "n": len(test_texts),
+        "macro F1": _macro_f1(rows.test, predicted),
         "training seconds": round(trained - start, 1),
         "prediction seconds": round(ended - trained, 2),
     }
 
 
-def _peer(settings: dict[str, Any]) -> Peer:
+def _load_split(benchmark: QualityBenchmark) -> _Split:
+    splits = load_dataset(benchmark.data_dir, benchmark.dataset).splits
+    train = splits["train"].to_pandas()
+    train = train[train["label"].notna()].sort_values("sha")[: benchmark.max_labels]
+    validation = Examples(splits["validation"]["text"][:], evidence_of(splits["validation"]))
+    labels = [LABELS[int(label)] for label in train["label"]]
+    return _Split(train["text"].tolist(), labels, validation, splits["test"].to_pandas())
+
+
+def _macro_f1(test: pd.DataFrame, predicted: Sequence[int] | np.ndarray) -> str:
+    """Macro F1 with its interval."""
+    truth, groups = test["label"].to_numpy(dtype=int), test["group"].tolist()
+    return str(estimate(truth, np.eye(len(LABELS))[predicted], groups, samples=1000, seed=0)["macro_f1"])
+
+
+def _build_system(settings: dict[str, Any]) -> System:
     if str(settings.get("_target_", "")).startswith("claimkind.models."):
         return Ours(build(settings, "benchmark.systems", "claimkind.models"))
-    peer: Peer = build(settings, "benchmark.systems", "claimkind.benchmarks.baselines")
-    return peer
+    system: System = build(settings, "benchmark.systems", "claimkind.benchmarks.baselines")
+    return system

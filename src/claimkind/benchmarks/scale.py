@@ -1,11 +1,12 @@
-"""How scoring grows with its input: time and memory of the engine, and of Spark beside it."""
+"""How time and memory of scoring grow with the input, for `scripts/score.py` and for Spark."""
 
 import functools
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,96 +17,101 @@ from tqdm import tqdm
 
 from claimkind.config import ScoreConfig, ScoreSparkConfig
 from claimkind.dataset.load import load_dataset
+from claimkind.scoring import engine
 from claimkind.scoring.summary import peak_mib
 
-_AT_ONCE = 100_000
+_WRITTEN_AT_ONCE = 100_000
 
 
+class Usage(NamedTuple):
+    """What scoring a file took."""
+
+    seconds: float
+    """Without the start of Python and the import of libraries."""
+    peak_mib: float
+    """Of the process and its workers; Java's memory is not counted."""
+
+
+Score = Callable[[Path], Usage]
+"""Scores a parquet file."""
+
+
+@dataclass(frozen=True)
 class ScaleBenchmark:
-    """Scores parquet files of several sizes, every row another, each in a process of its own."""
+    """Scores parquet files of several sizes with distinct texts, each in a process of its own."""
 
-    def __init__(
-        self,
-        dataset: str,
-        data_dir: str,
-        model_uri: str,
-        rows: list[int],
-        processes: list[int | None],
-        spark_cores: int | None = None,
-        rounds: int = 1,
-    ) -> None:
-        """Settings.
-
-        Args:
-            dataset: name of a built dataset whose training sentences the rows are made of, with numbers behind them.
-            data_dir: where it is; the files are made beside it and taken away.
-            model_uri: of a saved model.
-            rows: the sizes, ascending.
-            processes: in how many to score, one backend after the other; null lets `scripts/score.py` choose.
-            spark_cores: score with Spark on so many cores too; null leaves it out.
-            rounds: how often each size is measured; the median counts.
-        """
-        self.dataset, self.data_dir, self.model_uri = dataset, data_dir, model_uri
-        self.rows, self.processes, self.spark_cores, self.rounds = rows, processes, spark_cores, rounds
+    dataset: str
+    """A built dataset. The texts are its training sentences, each with a number appended."""
+    data_dir: str
+    """Where it is. The files are written to a temporary folder there."""
+    model_uri: str
+    """Of a saved model."""
+    rows: list[int]
+    """The sizes, ascending."""
+    processes: list[int | None]
+    """Numbers of processes to score in, one after the other; null lets `scripts/score.py` choose."""
+    spark_cores: int | None = None
+    """Number of cores to score on with Spark, too; null leaves Spark out."""
+    rounds: int = 1
+    """Number of measurements of each size; the median is reported."""
 
     def measure(self) -> pd.DataFrame:
-        """Time and peak memory of each size, and how they relate to those of the first."""
+        """Time and peak memory of each size, and their ratio to those of the first; see `Benchmark`."""
         sentences = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
-        backends: dict[str, Callable[..., Timing]] = {
-            f"scripts/score.py processes={number or 'null'}": functools.partial(_score, processes=number)
-            for number in self.processes
-        }
-        if self.spark_cores:
-            backends[f"scripts/score_spark.py cores={self.spark_cores}"] = _score_with_spark
-        took = []
+        measured = []
         with tempfile.TemporaryDirectory(dir=self.data_dir) as folder:
             for size in tqdm(self.rows, desc="sizes"):
                 source = Path(folder) / f"{size}.parquet"
                 _write_rows(sentences, size, source)
-                for _ in range(self.rounds):
-                    for name, backend in backends.items():
-                        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                            job = (source, self.model_uri, self.spark_cores)
-                            took.append(
-                                {"backend": name, "rows": size, **pool.submit(backend, *job).result()._asdict()}
-                            )
-        table = pd.DataFrame(took).groupby(["backend", "rows"], sort=False).median().reset_index()
-        table["rows per second"] = table["rows"] / table["seconds"]
-        for column, ratio in (("peak_mib", "times the memory"), ("rows per second", "times the speed")):
-            table[ratio] = table[column] / table[column].iloc[0]
-        return table.round(2)
+                measured += [{"backend": name, "rows": size, **usage._asdict()} for name, usage in self._use(source)]
+        return _with_ratios(pd.DataFrame(measured))
+
+    def _use(self, source: Path) -> Iterator[tuple[str, Usage]]:
+        for _ in range(self.rounds):
+            for name, score in self._backends().items():
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                    yield name, pool.submit(score, source).result()
+
+    def _backends(self) -> dict[str, Score]:
+        backends: dict[str, Score] = {
+            f"scripts/score.py processes={number or 'null'}": functools.partial(_score, self.model_uri, number)
+            for number in self.processes
+        }
+        if self.spark_cores:
+            name = f"scripts/score_spark.py cores={self.spark_cores}"
+            backends[name] = functools.partial(_score_with_spark, self.model_uri, self.spark_cores)
+        return backends
 
 
-class Timing(NamedTuple):
-    seconds: float
-    """From the start of the script's work to its end; Python and its libraries were started before."""
-    peak_mib: float
-    """Of the process and its workers; Java is none of them that is counted."""
+def _with_ratios(measured: pd.DataFrame) -> pd.DataFrame:
+    """The median of each backend and size, and its ratio to that of the first."""
+    table = measured.groupby(["backend", "rows"], sort=False).median().reset_index()
+    table["rows per second"] = table["rows"] / table["seconds"]
+    for column, ratio in (("peak_mib", "times the memory"), ("rows per second", "times the speed")):
+        table[ratio] = table[column] / table[column].iloc[0]
+    return table.round(2)
 
 
 def _write_rows(sentences: list[str], size: int, path: Path) -> None:
     schema = pa.schema([("id", pa.string()), ("text", pa.string())])
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, size, _AT_ONCE):
-            numbers = range(start, min(size, start + _AT_ONCE))
+        for start in range(0, size, _WRITTEN_AT_ONCE):
+            numbers = range(start, min(size, start + _WRITTEN_AT_ONCE))
             texts = [f"{sentences[number % len(sentences)]} {number}" for number in numbers]
             writer.write_table(pa.table({"id": [str(number) for number in numbers], "text": texts}, schema=schema))
 
 
-def _score(source: Path, model_uri: str, cores: int | None, processes: int | None = None) -> Timing:
-    from claimkind.scoring import engine
-
-    start = time.perf_counter()
+def _score(model_uri: str, processes: int | None, source: Path) -> Usage:
     output = source.with_name("scored.parquet")
-    scored = ScoreConfig(input=str(source), output=str(output), model_uri=model_uri, processes=processes)
-    peak = engine.run(scored).peak
-    return Timing(time.perf_counter() - start, peak)
+    start = time.perf_counter()
+    scored = engine.run(ScoreConfig(input=str(source), output=str(output), model_uri=model_uri, processes=processes))
+    return Usage(time.perf_counter() - start, scored.peak)
 
 
-def _score_with_spark(source: Path, model_uri: str, cores: int | None) -> Timing:
+def _score_with_spark(model_uri: str, cores: int, source: Path) -> Usage:
     from claimkind.scoring import spark
 
-    start = time.perf_counter()
     output = source.with_name("scored.spark")
+    start = time.perf_counter()
     spark.run(ScoreSparkConfig(input=str(source), output=str(output), model_uri=model_uri, cores=cores, overwrite=True))
-    return Timing(time.perf_counter() - start, peak_mib())
+    return Usage(time.perf_counter() - start, peak_mib())

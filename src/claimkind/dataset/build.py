@@ -1,6 +1,5 @@
 """Building a dataset: gather the rows, split them by group, write parquet files, data card and manifest."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from claimkind.dataset.card import write_card
 from claimkind.dataset.contamination import check_contamination
 from claimkind.dataset.corrections import apply_corrections
 from claimkind.dataset.evidence import Evidence, evidence_rows, fix_evidence, measure_evidence
+from claimkind.dataset.folder import CARD, check_name, check_replaceable, dataset_folder, replaced_folder
 from claimkind.dataset.gather import Deduplicated, find_duplicates, pin_documents, read_sources, select_usable
 from claimkind.dataset.near_duplicates import normalise
 from claimkind.dataset.rows import SPLITS, write_rows
@@ -48,6 +48,8 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
         ClaimkindError: a source or a setting is not as it should be; an older dataset is then left as it was.
     """
     dataset = config.dataset
+    folder = dataset_folder(config.paths.data_dir, dataset.name)
+    check_replaceable(folder)
     sources = _build_sources(dataset.sources)
     read = read_sources(sources)
     corrected = apply_corrections(read, dataset.corrections)
@@ -67,13 +69,14 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
         **found.counts,
         "evidence": evidence,
     }
-    folder = Path(config.paths.data_dir) / dataset.name
     return _write(folder, description, _part(rows[found.kept], evidence))
 
 
 def _build_sources(settings: Mapping[str, Any]) -> dict[str, Source]:
     if not settings:
         raise ClaimkindError("dataset.sources is empty, expected at least one: give dataset=bundled, for example")
+    for name in settings:
+        check_name(name, "the name of a source in dataset.sources")
     return {name: build(source, f"dataset.sources.{name}", "claimkind.dataset") for name, source in settings.items()}
 
 
@@ -106,17 +109,13 @@ def _describe(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(folder: Path, description: Mapping[str, Any], splits: Mapping[str, pd.DataFrame]) -> BuildSummary:
-    """Write the files of a dataset, the manifest last, and put them in the place of an older one in one step."""
-    draft = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    for name, part in splits.items():
-        write_rows(part, draft / f"{name}.parquet")
+    """Write the files of a dataset, the manifest last, in the place of an older one."""
     counts = {name: len(part) for name, part in splits.items()}
-    digest = fingerprint({name: sha256_file(draft / f"{name}.parquet") for name in splits})
-    content = {**description, "rows": counts, "fingerprint": digest}
-    write_card(draft / "README.md", content, splits)
-    write_manifest(draft, content)
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.replace(folder)
+    with replaced_folder(folder) as draft:
+        for name, part in splits.items():
+            write_rows(part, draft / f"{name}.parquet")
+        digest = fingerprint({name: sha256_file(draft / f"{name}.parquet") for name in splits})
+        content = {**description, "rows": counts, "fingerprint": digest}
+        write_card(draft / CARD, content, splits)
+        write_manifest(draft, content)
     return BuildSummary(folder, counts, digest)

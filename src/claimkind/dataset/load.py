@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset
 
+from claimkind.dataset.folder import dataset_folder
 from claimkind.dataset.rows import SPLITS, read_rows
 from claimkind.errors import ClaimkindError
 from claimkind.manifest import read_manifest
@@ -36,7 +37,7 @@ def load_dataset(data_dir: str | Path, name: str, expected: Mapping[str, Any] | 
     Raises:
         ClaimkindError: the dataset was not built, a file is missing or damaged, or a setting is another one.
     """
-    folder = Path(data_dir) / name
+    folder = dataset_folder(data_dir, name)
     manifest = read_manifest(folder, "a dataset", f"build it with `python scripts/build_dataset.py dataset={name}`")
     _check_settings(folder, manifest["settings"], expected or {})
     splits = {split: read_rows(folder / f"{split}.parquet") for split in SPLITS}

@@ -7,10 +7,32 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from claimkind.io.lines import count_lines
+from claimkind.io.input_file import InputFile
 
-Row = dict[str, Any] | str
-"""A row of a table by column, or the reason why it cannot be read."""
+_PIECE = 1 << 20
+
+
+class Row(NamedTuple):
+    """A row of a table, or the reason why it cannot be read."""
+
+    values: dict[str, Any]
+    """By column."""
+    problem: str = ""
+    """Why the row cannot be read; empty where it can."""
+    line: int | None = None
+    """The line on which it begins, from 1; None in files without lines."""
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is read."""
+
+    batch_size: int = 8192
+    """Rows that are read at once, at most."""
+    separator: str | None = None
+    """Between the cells of a CSV file; None detects it."""
+    fill_short_rows: bool = False
+    """Whether a row of a CSV file may end before the last column, rather than be rejected."""
 
 
 class UnreadableError(ValueError):
@@ -37,19 +59,27 @@ class Output:
     """Join parts into one file; a column that a part lacks is empty in its rows."""
 
 
+def count_line_ends(file: InputFile) -> int:
+    """The number of line ends in a file, which is about the number of its rows."""
+    with file.open() as stream:
+        pieces = iter(lambda: stream.read(_PIECE), b"")
+        counts = [(piece.count(b"\n"), piece.count(b"\r")) for piece in pieces]
+    newlines, returns = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    return newlines or returns
+
+
 @dataclass(frozen=True)
 class Format:
     """How files of one format are read, and written where that is possible."""
 
-    read: Callable[[Path, int], Table]
-    """Read the rows of a file, at most so many at a time.
-
-    Raises ValueError, csv.Error, or one of `compression.DAMAGED` where the file cannot be read.
+    read: Callable[[InputFile, TableOptions], Table]
+    """Read the rows of a file. Raises ValueError, csv.Error, or one of `compression.DAMAGED` where the file
+    cannot be read.
     """
-    read_document: Callable[[Path], str] | None = None
+    read_document: Callable[[InputFile], str] | None = None
     """Read the file as one text; None where it is a table."""
     output: Output | None = None
-    count: Callable[[Path], int] = count_lines
+    count: Callable[[InputFile], int] = count_line_ends
     """About how many rows a file holds."""
     compressible: bool = True
     """Whether the file may be compressed as a whole."""

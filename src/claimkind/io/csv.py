@@ -1,6 +1,7 @@
-"""CSV files."""
+"""CSV files: cells between separators, rows below a header."""
 
 import csv
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,76 +9,96 @@ from typing import IO
 
 import pandas as pd
 
-from claimkind.io.base import Format, Output, Row, Table
+from claimkind.io.base import Format, Output, Row, Table, TableOptions
+from claimkind.io.dialects import Dialect, detect_dialect
+from claimkind.io.encodings import encoding_of
+from claimkind.io.input_file import InputFile
 from claimkind.io.joining import join_bytes
 from claimkind.io.lines import LONG_LINE, LONGEST_TEXT, Lines, batches, open_lines
 from claimkind.io.values import kinds_as_text
 
+_LOGGER = logging.getLogger(__name__)
+_SAMPLED_LINES = 200
+_SAMPLED_CHARACTERS = 1 << 18
+_TAB = ".tsv"
 
-def read(path: Path, size: int) -> Table:
+
+def read(file: InputFile, options: TableOptions) -> Table:
     """Read the rows below a header; see `Format.read`."""
     csv.field_size_limit(LONGEST_TEXT)
-    with open_lines(path) as lines:
-        header = next(_reader(_Records(lines)), [])
-    return Table(header, _rows(path, size, header))
+    encoding = encoding_of(file)
+    dialect = detect_dialect(_sample(file, encoding), options.separator)
+    if dialect.is_unusual("\t" if file.ending == _TAB else ","):
+        _LOGGER.info("%s: %s", file.name, dialect)
+    with open_lines(file, encoding) as lines:
+        header = next(_Records(lines, dialect).fields(), [])
+    return Table(header, _rows(file, encoding, dialect, options))
 
 
-def _rows(path: Path, size: int, header: list[str]) -> Iterator[list[Row]]:
-    with open_lines(path) as lines:
-        records = _Records(lines)
-        reader = _reader(records)
-        next(reader, None)
-        yield from batches(_checked(reader, records, header), size, lines)
+def _sample(file: InputFile, encoding: str) -> list[str]:
+    sample: list[str] = []
+    with open_lines(file, encoding) as lines:
+        for line in lines:
+            sample.append(line or "")
+            if len(sample) >= _SAMPLED_LINES or lines.characters >= _SAMPLED_CHARACTERS:
+                break
+    return sample
 
 
-def _reader(records: "_Records") -> Iterator[list[str]]:
-    return csv.reader(records, strict=True)
+def _rows(file: InputFile, encoding: str, dialect: Dialect, options: TableOptions) -> Iterator[list[Row]]:
+    with open_lines(file, encoding) as lines:
+        records = _Records(lines, dialect)
+        header = next(records.fields(), [])
+        rows = records.rows(header, fill_short_rows=options.fill_short_rows)
+        yield from batches(rows, options.batch_size, lines)
 
 
 class _Records:
-    """Lines that can be read again, apart from the first line of a record.
+    """Records of a CSV file, whose lines can be read again apart from the first of a record.
 
     A quotation mark that is never closed takes all lines up to the next quotation mark into its record.
     """
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = iter(lines)
-        self._again: deque[str | None] = deque()
-        self.record: list[str | None] = []
-        """The lines of the record that is being read."""
+    def __init__(self, lines: Lines, dialect: Dialect) -> None:
+        self._lines = enumerate(lines, start=1)
+        for _ in range(dialect.skipped_lines):
+            next(self._lines, None)
+        self._again: deque[tuple[int, str | None]] = deque()
+        self._record: list[tuple[int, str | None]] = []
+        self._reader = csv.reader(self, strict=True, **dialect.options())
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        self.record.append(line)
+        number, line = self._again.popleft() if self._again else next(self._lines)
+        self._record.append((number, line))
         if line is None:
             raise csv.Error(LONG_LINE)
         return line
 
-    def back_to_second_line(self) -> None:
-        """Read the record again from its second line."""
-        self._again.extendleft(reversed(self.record[1:]))
+    def fields(self) -> Iterator[list[str]]:
+        """The cells of each record that is not blank."""
+        return (fields for fields in self._reader if fields)
 
-
-def _checked(reader: Iterator[list[str]], records: _Records, header: list[str]) -> Iterator[Row]:
-    while True:
-        records.record.clear()
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            records.back_to_second_line()
-            yield f"no CSV row: {error}"
-            continue
-        if not fields:
-            continue  # a blank line is no row
-        if len(fields) != len(header):
-            yield f"{len(fields)} fields, expected {len(header)}"
-        else:
-            yield dict(zip(header, fields, strict=True))
+    def rows(self, header: Sequence[str], *, fill_short_rows: bool) -> Iterator[Row]:
+        """The rows below the header; a blank line is no row."""
+        while True:
+            self._record.clear()
+            try:
+                fields = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self._again.extendleft(reversed(self._record[1:]))
+                yield Row({}, f"no CSV row: {error}", self._record[0][0])
+                continue
+            if fill_short_rows and fields:
+                fields += [""] * (len(header) - len(fields))
+            if len(fields) == len(header):
+                yield Row(dict(zip(header, fields, strict=True)), line=self._record[0][0])
+            elif fields:
+                yield Row({}, f"{len(fields)} fields, expected {len(header)}", self._record[0][0])
 
 
 def write_part(rows: pd.DataFrame, path: Path) -> None:
@@ -124,3 +145,4 @@ def _header_of(part: Path) -> list[str]:
 
 
 FORMAT = Format(read, output=Output(write_part, read_part, join))
+INPUT_FORMAT = Format(read)

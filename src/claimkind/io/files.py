@@ -3,26 +3,11 @@
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from claimkind.errors import ClaimkindError
-from claimkind.io.compression import COMPRESSED, ending_of, is_compressed
+from claimkind.io.compression import COMPRESSIONS, ending_of
 from claimkind.io.formats import FORMATS
-
-
-class InputFile(NamedTuple):
-    """A file to read."""
-
-    path: Path
-    name: str
-    """How outputs name it: its path below the folder that was searched, or its name."""
-    alone: bool
-    """Whether it is the whole input, so that its rows need not tell which file they are from."""
-
-    @property
-    def ending(self) -> str:
-        """The ending that tells the format; see `ending_of`."""
-        return ending_of(self.path)
+from claimkind.io.input_file import InputFile
 
 
 def find_files(path: Path, left_out: Collection[Path] = ()) -> list[InputFile]:
@@ -41,8 +26,8 @@ def find_files(path: Path, left_out: Collection[Path] = ()) -> list[InputFile]:
         raise ClaimkindError(f"{path} does not exist, expected a file or a folder: check the path")
     if not _is_readable(path):
         raise ClaimkindError(
-            f"{path} has an unknown ending, expected one of {', '.join(FORMATS)}, with {COMPRESSED} behind all "
-            "but the last: convert it, or rename it where only the name is wrong"
+            f"{path} has an unknown ending, expected one of {', '.join(FORMATS)}, and {', '.join(COMPRESSIONS)} behind "
+            "all but .parquet: convert it, or rename it where only the name is wrong"
         )
     return [InputFile(path, _printable(path.name), alone=True)]
 
@@ -82,7 +67,7 @@ def _raise(error: OSError) -> None:
 
 def _is_readable(path: Path) -> bool:
     known = FORMATS.get(ending_of(path))
-    return known is not None and (known.compressible or not is_compressed(path))
+    return known is not None and (known.compressible or path.suffix.lower() not in COMPRESSIONS)
 
 
 def _printable(name: str) -> str:

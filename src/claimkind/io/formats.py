@@ -10,7 +10,9 @@ FORMATS: dict[str, Format] = {
     ".txt": text.FORMAT,
     ".md": text.FORMAT,
     ".csv": csv.FORMAT,
+    ".tsv": csv.INPUT_FORMAT,
     ".jsonl": jsonl.FORMAT,
+    ".ndjson": jsonl.FORMAT,
     ".parquet": parquet.FORMAT,
 }
 OUTPUTS = {ending: entry.output for ending, entry in FORMATS.items() if entry.output}

@@ -6,31 +6,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from claimkind.io.base import Format, Output, Row, Table
+from claimkind.io.base import Format, Output, Row, Table, TableOptions
+from claimkind.io.encodings import encoding_of
+from claimkind.io.input_file import InputFile
 from claimkind.io.joining import join_bytes
 from claimkind.io.lines import LONG_LINE, batches, open_lines
 from claimkind.io.values import as_json
 
 
-def read(path: Path, size: int) -> Table:
+def read(file: InputFile, options: TableOptions) -> Table:
     """Read the objects of all lines that are not blank; see `Format.read`."""
-    return Table(None, _rows(path, size))
+    return Table(None, _rows(file, encoding_of(file), options.batch_size))
 
 
-def _rows(path: Path, size: int) -> Iterator[list[Row]]:
-    with open_lines(path) as lines:
-        rows = (_row(line) for line in lines if line is None or line.strip())
+def _rows(file: InputFile, encoding: str, size: int) -> Iterator[list[Row]]:
+    with open_lines(file, encoding) as lines:
+        rows = (_row(line, number) for number, line in enumerate(lines, 1) if line is None or line.strip())
         yield from batches(rows, size, lines)
 
 
-def _row(line: str | None) -> Row:
+def _row(line: str | None, number: int) -> Row:
     if line is None:
-        return LONG_LINE
+        return Row({}, LONG_LINE, number)
     try:
-        row = json.loads(line)
+        values = json.loads(line)
     except (ValueError, RecursionError):
-        return "no JSON"
-    return row if isinstance(row, dict) else "no JSON object"
+        return Row({}, "no JSON", number)
+    return Row(values, line=number) if isinstance(values, dict) else Row({}, "no JSON object", number)
 
 
 def write_part(rows: pd.DataFrame, path: Path) -> None:

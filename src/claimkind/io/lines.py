@@ -3,10 +3,9 @@
 import contextlib
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, TypeVar
 
-from claimkind.io.compression import open_file
+from claimkind.io.input_file import InputFile
 
 T = TypeVar("T")
 LONGEST_TEXT = 1_000_000
@@ -15,7 +14,6 @@ HELD = 8 * LONGEST_TEXT
 """Characters, or bytes, that are read at once."""
 _LONGEST_LINE = 5 * LONGEST_TEXT  # a row holds other columns too; a line without an end must not fill the memory
 LONG_LINE = f"a line longer than {_LONGEST_LINE:,} characters"
-_PIECE = 1 << 20
 
 
 class Lines:
@@ -51,14 +49,11 @@ def batches(rows: Iterator[T], size: int, lines: Lines) -> Iterator[list[T]]:
 
 
 @contextlib.contextmanager
-def open_lines(path: Path) -> Iterator[Lines]:
-    """Open a text file in UTF-8. Bytes that are no UTF-8 become surrogates, so that only their row is rejected."""
-    with open_file(path) as stream:
+def open_lines(file: InputFile, encoding: str) -> Iterator[Lines]:
+    """Open a text file in an encoding from `encoding_of`.
+
+    Bytes that are not in the encoding become surrogates, so that only their row is rejected.
+    """
+    with file.open() as stream:
         # Line ends are kept, so that those within a cell stay as they are.
-        yield Lines(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline=""))
-
-
-def count_lines(path: Path) -> int:
-    """The number of line ends in a file."""
-    with open_file(path) as stream:
-        return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(_PIECE), b""))
+        yield Lines(io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline=""))

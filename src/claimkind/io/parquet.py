@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from claimkind.io.base import Format, Output, Row, Table
+from claimkind.io.base import Format, Output, Row, Table, TableOptions
+from claimkind.io.input_file import InputFile
 from claimkind.io.lines import HELD
 from claimkind.io.values import all_as_text
 
@@ -17,9 +18,9 @@ _DEEPEST = 32  # levels of lists and objects; pyarrow reads no file with very ma
 _CODEC = "zstd"
 
 
-def read(path: Path, size: int) -> Table:
+def read(file: InputFile, options: TableOptions) -> Table:
     """Read the rows of all row groups; see `Format.read`."""
-    return Table(pq.read_schema(path).names, _rows(path, size))
+    return Table(pq.read_schema(file.path).names, _rows(file.path, options.batch_size))
 
 
 def _rows(path: Path, size: int) -> Iterator[list[Row]]:
@@ -29,7 +30,7 @@ def _rows(path: Path, size: int) -> Iterator[list[Row]]:
         at_once = max(1, min(size, HELD // _bytes_per_row(file, group)))
         for batch in file.iter_batches(batch_size=at_once, row_groups=[group]):
             try:
-                yield batch.to_pylist()
+                yield [Row(values) for values in batch.to_pylist()]
             except (ValueError, OverflowError):
                 yield [_row_of(batch.slice(number, 1)) for number in range(len(batch))]
 
@@ -44,16 +45,16 @@ def _bytes_per_row(file: pq.ParquetFile, group: int) -> int:
 
 def _row_of(batch: pa.RecordBatch) -> Row:
     try:
-        return dict(batch.to_pylist()[0])
+        return Row(batch.to_pylist()[0])
     except UnicodeDecodeError:
-        return "no valid UTF-8"
+        return Row({}, "no valid UTF-8")
     except (ValueError, OverflowError) as error:  # a date after the year 9999, for example
-        return f"cannot be read ({str(error).splitlines()[0]})"
+        return Row({}, f"cannot be read ({str(error).splitlines()[0]})")
 
 
-def count(path: Path) -> int:
+def count(file: InputFile) -> int:
     """The number of rows, which the file states."""
-    return int(pq.read_metadata(path).num_rows)
+    return int(pq.read_metadata(file.path).num_rows)
 
 
 def write_part(rows: pd.DataFrame, path: Path) -> None:

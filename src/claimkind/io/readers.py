@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from claimkind.errors import ClaimkindError
-from claimkind.io.base import UnreadableError
+from claimkind.io.base import TableOptions, UnreadableError
 from claimkind.io.columns import Columns
 from claimkind.io.compression import DAMAGED
-from claimkind.io.files import InputFile
 from claimkind.io.formats import FORMATS
+from claimkind.io.input_file import InputFile
 from claimkind.io.rows import Chunk, Rejected, RowCheck, chunk_of, problem_of
 
 _LINE_COLUMNS = Columns(text="text", id="id")  # of the lines of a text file
@@ -26,7 +26,7 @@ def read_document(file: InputFile) -> Chunk:
     if read is None:
         raise ValueError(f"{file.path} is a table")
     try:
-        row = {"id": file.name, "text": read(file.path)}
+        row = {"id": file.name, "text": read(file)}
     except DAMAGED as error:
         return chunk_of([], [Rejected(file.name, 0, f"cannot be read ({_first_line(error)})")])
     except ValueError as error:
@@ -35,8 +35,8 @@ def read_document(file: InputFile) -> Chunk:
     return chunk_of([], [Rejected(file.name, 0, problem)]) if problem else chunk_of([row], [])
 
 
-def read_rows(file: InputFile, columns: Columns, size: int) -> Iterator[Chunk]:
-    """Read a table, or the lines of a text file, in chunks of at most `size` rows of the input.
+def read_rows(file: InputFile, columns: Columns, options: TableOptions) -> Iterator[Chunk]:
+    """Read a table, or the lines of a text file, in chunks of at most `options.batch_size` rows of the input.
 
     A row without an id gets its number; and the file's name too, unless the file is the whole input. A file that
     cannot be read is rejected as if it were one row, unless it is the whole input.
@@ -49,33 +49,43 @@ def read_rows(file: InputFile, columns: Columns, size: int) -> Iterator[Chunk]:
     check = RowCheck(file.name, _LINE_COLUMNS if of_lines else columns, prefix, own_ids=not of_lines)
     first = 0
     try:
-        table = FORMATS[file.ending].read(file.path, size)
+        table = FORMATS[file.ending].read(file, options)
         if table.columns is not None:
-            _check_columns(table.columns, check.columns.text)
+            check_columns(table.columns, check.columns.text)
         for batch in table.batches:
             yield check.chunk(batch, first)
             first += len(batch)
     except (ValueError, csv.Error, *DAMAGED) as error:
-        reason = _reason(error, file)
+        reason = reason_of(error, file)
         if file.alone:
             raise ClaimkindError(f"{file.path} {reason}") from None
         yield chunk_of([], [Rejected(file.name, first, reason)])
 
 
-def _reason(error: Exception, file: InputFile) -> str:
+def reason_of(error: Exception, file: InputFile) -> str:
+    """Why a file cannot be read, as the end of a sentence that begins with its path."""
     if isinstance(error, UnreadableError):
         return str(error)
-    return f"cannot be read ({_first_line(error)}), expected {file.ending} in UTF-8: check it"
+    return f"cannot be read ({_first_line(error)}), expected {file.ending}: check it"
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _check_columns(found: Sequence[str], text_column: str) -> None:
+def check_columns(found: Sequence[str], text_column: str) -> None:
+    """Refuse a table without the column of the text.
+
+    Args:
+        found: names of its columns.
+        text_column: a name, or a path through nested objects as `body.plain`.
+
+    Raises:
+        UnreadableError: there is no such column, no header, or two columns have one name.
+    """
     if not found:
         raise UnreadableError(f"has no header, expected one with the column {text_column!r}: check it")
-    if text_column not in found:
+    if text_column not in found and text_column.partition(".")[0] not in found:
         raise UnreadableError(
             f"has no column {text_column!r}, expected one of its columns {', '.join(found)}: give text_column=…"
         )
@@ -87,6 +97,6 @@ def _check_columns(found: Sequence[str], text_column: str) -> None:
 def count_rows(file: InputFile) -> int:
     """About how many rows a file holds, for the time that is left; 0 where it cannot be read."""
     try:
-        return FORMATS[file.ending].count(file.path)
+        return FORMATS[file.ending].count(file)
     except (ValueError, *DAMAGED):  # reported where the rows are read
         return 0

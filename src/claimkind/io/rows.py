@@ -8,8 +8,9 @@ import pandas as pd
 from claimkind.io.base import Row
 from claimkind.io.columns import Columns, rename_reserved_columns
 from claimkind.io.lines import LONGEST_TEXT
+from claimkind.text.visible import is_blank
 
-_NO_TEXT: dict[type, str] = {dict: "an object", list: "a list", bytes: "bytes"}
+_NO_TEXT: dict[type, str] = {dict: "an object", list: "a list"}
 # How Python marks bytes that are no UTF-8, or one half of a character that JSON escapes in two.
 _SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
 
@@ -45,18 +46,18 @@ class RowCheck(NamedTuple):
         """Check a batch of rows; `first` is the number of its first row, from 0."""
         rows, rejected = [], []
         for number, row in enumerate(batch, start=first):
-            problem = row if isinstance(row, str) else problem_of(row, self.columns.text)
-            if isinstance(row, str) or problem:
-                rejected.append(Rejected(self.file, number, str(problem)))
+            problem = row.problem or problem_of(row.values, self.columns.text)
+            if problem:
+                rejected.append(Rejected(self.file, number, problem))
             else:
-                rows.append(self._named(row, number))
+                rows.append(self._named(row.values, number))
         return chunk_of(rows, rejected)
 
     def _named(self, row: dict[str, Any], number: int) -> dict[str, Any]:
-        own = row.get(self.columns.id)
+        own = value_of(row, self.columns.id)
         key = str(own) if own is not None and self.own_ids else f"{self.id_prefix}{number if own is None else own}"
         others = {_renamed(name): value for name, value in row.items() if name not in self.columns}
-        return {"id": key, "text": str(row[self.columns.text]), **others}
+        return {"id": key, "text": str(value_of(row, self.columns.text)), **others}
 
 
 @functools.lru_cache(1024)
@@ -64,19 +65,36 @@ def _renamed(column: str) -> str:
     return rename_reserved_columns([column], ("id", "text"))[column]
 
 
+def value_of(row: dict[str, Any], column: str) -> Any:
+    """The value of a column, bytes in UTF-8 as text; None where there is none.
+
+    Args:
+        row: a row by column.
+        column: a name, or a path through nested objects as `body.plain`.
+    """
+    value: Any = row.get(column)
+    if column not in row:
+        value = row
+        for name in column.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value
+
+
 def problem_of(row: dict[str, Any], text_column: str) -> str | None:
     """Why a row cannot be scored, or cannot be written; None where it can."""
-    if text_column not in row:
+    text = value_of(row, text_column)
+    if text is None and text_column not in row:
         return f"no column {text_column!r}"
-    text = row[text_column]
     if type(text) in _NO_TEXT:
         return f"no text but {_NO_TEXT[type(text)]}"
-    if text is None or text != text or not str(text).strip():  # null, not a number, or blank
+    if text is None or text != text or is_blank(str(text)):  # null, not a number, or nothing to see
         return "no text"
     if len(str(text)) > LONGEST_TEXT:
         return f"longer than {LONGEST_TEXT:,} characters"
     try:
-        return "no valid UTF-8" if any(map(_is_undecoded, (*row, *row.values()))) else None
+        return "no valid UTF-8" if any(map(_is_undecoded, (text, *row, *row.values()))) else None
     except RecursionError:
         return "nested too deep"
 

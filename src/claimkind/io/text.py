@@ -2,10 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
-from claimkind.io.base import Format, Row, Table
-from claimkind.io.compression import open_file
+from claimkind.io.base import Format, Row, Table, TableOptions, UnreadableError
+from claimkind.io.encodings import encoding_of
+from claimkind.io.input_file import InputFile
 from claimkind.io.lines import LONG_LINE, LONGEST_TEXT, batches, open_lines
 from claimkind.text.front_matter import split_front_matter
 
@@ -13,31 +13,32 @@ _LONGEST_FRONT_MATTER = 200  # lines
 _MOST_BYTES = 4  # of a character in UTF-8
 
 
-def read_document(path: Path) -> str:
+def read_document(file: InputFile) -> str:
     """Read a file as one text, without its front matter.
 
     Raises:
-        ValueError: the file is too long, or not UTF-8.
+        ValueError: the file is too long, or in an unknown encoding.
     """
-    with open_file(path) as stream:
+    encoding = encoding_of(file)
+    with file.open() as stream:
         data = stream.read(_MOST_BYTES * LONGEST_TEXT + 1)
     if len(data) > _MOST_BYTES * LONGEST_TEXT:
-        raise ValueError(f"longer than {LONGEST_TEXT:,} characters")
+        raise UnreadableError(f"longer than {LONGEST_TEXT:,} characters")
     try:
-        return split_front_matter(data.decode("utf-8-sig"))[0]
+        return split_front_matter(data.decode(encoding))[0]
     except UnicodeDecodeError:
-        raise ValueError("no valid UTF-8") from None
+        raise UnreadableError(f"no valid {encoding}") from None
 
 
-def read(path: Path, size: int) -> Table:
+def read(file: InputFile, options: TableOptions) -> Table:
     """Read each line below the front matter that is not blank as a row; its id is its line number, from 1."""
-    return Table(("id", "text"), _rows(path, size))
+    return Table(("id", "text"), _rows(file, encoding_of(file), options.batch_size))
 
 
-def _rows(path: Path, size: int) -> Iterator[list[Row]]:
-    with open_lines(path) as lines:
-        rows: Iterator[Row] = (
-            LONG_LINE if line is None else {"id": str(number), "text": line.rstrip("\r\n")}
+def _rows(file: InputFile, encoding: str, size: int) -> Iterator[list[Row]]:
+    with open_lines(file, encoding) as lines:
+        rows = (
+            Row({"id": str(number), "text": line.rstrip("\r\n")} if line else {}, "" if line else LONG_LINE, number)
             for number, line in _below_front_matter(enumerate(lines, start=1))
             if line is None or line.strip()
         )

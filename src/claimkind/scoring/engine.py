@@ -12,8 +12,9 @@ from claimkind import __version__, models
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.io.columns import rename_reserved_columns
-from claimkind.io.compression import is_compressed
-from claimkind.io.files import InputFile, find_files
+from claimkind.io.dialects import parse_separator
+from claimkind.io.files import find_files
+from claimkind.io.input_file import InputFile
 from claimkind.io.readers import count_rows
 from claimkind.io.rows import Chunk
 from claimkind.io.writers import check_output, check_report
@@ -67,7 +68,9 @@ def run(config: ScoreConfig) -> Summary:
     """
     from claimkind import tracking
 
-    options = ReadOptions(config.unit, config.text_column, config.id_column, config.chunk_size)
+    options = ReadOptions(
+        config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator)
+    )
     _check_processes(config.processes)
     report = _check_report(config.report, explain=config.explain)
     journal, files = _check_files(Path(config.input), Path(config.output))
@@ -171,9 +174,8 @@ def _progress(job: Job) -> Any:
 
 def _characters_to_split(job: Job) -> int | None:
     """About how many characters are split into sentences; None if rows are counted, or a file is compressed."""
-    if not job.splits or any(is_compressed(file.path) for file in job.files):
-        return None
-    return sum(file.path.stat().st_size for file in job.files)
+    sizes = [file.size for file in job.files]
+    return sum(filter(None, sizes)) if job.splits and None not in sizes else None
 
 
 def _advance(progress: Any, summary: Summary, size: int | None) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from claimkind.errors import ClaimkindError
+from claimkind.io.base import TableOptions
 from claimkind.io.columns import Columns, rename_reserved_columns
-from claimkind.io.files import InputFile
+from claimkind.io.input_file import InputFile
 from claimkind.io.readers import holds_documents, read_document, read_rows
 from claimkind.io.rows import Chunk, Rejected
 from claimkind.text.sentences import split_sentences
@@ -31,6 +32,8 @@ class ReadOptions:
     id_column: str = "id"
     chunk_size: int = 8192
     """Rows in a chunk."""
+    separator: str | None = None
+    """Between the cells of a CSV file; None detects it."""
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -74,7 +77,8 @@ def read_units(files: Sequence[InputFile], options: ReadOptions) -> Iterator[Chu
 def _chunks(file: InputFile, options: ReadOptions) -> Iterable[Chunk]:
     if options.splits(file) and holds_documents(file):
         return (read_document(file),)
-    return read_rows(file, Columns(options.text_column, options.id_column), options.chunk_size)
+    columns = Columns(options.text_column, options.id_column)
+    return read_rows(file, columns, TableOptions(options.chunk_size, options.separator))
 
 
 def split_documents(documents: pd.DataFrame) -> pd.DataFrame:

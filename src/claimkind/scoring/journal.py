@@ -13,7 +13,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from claimkind.errors import ClaimkindError
-from claimkind.io.files import InputFile
+from claimkind.io.input_file import InputFile
 from claimkind.io.rows import Rejected
 from claimkind.io.writers import join_parts, make_folder, read_part, write_part
 from claimkind.manifest import atomic_write

@@ -194,10 +194,10 @@ def test_a_column_without_a_name_keeps_none(tmp_path, monkeypatch):
 
 def test_a_table_beside_documents_keeps_its_columns_apart(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.txt").write_text("Sun. Fog.")
+    (tmp_path / "in" / "a.txt").write_text("It is wet. Fog came.")
     (tmp_path / "in" / "b.csv").write_text("document,start,text\nMine,now,Rain.\n")
     scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.parquet")
-    assert scored["start"].tolist()[:2] == [0, 5] and scored["input_start"].tolist()[2] == "now"
+    assert scored["start"].tolist()[:2] == [0, 11] and scored["input_start"].tolist()[2] == "now"
     assert scored["document"].tolist()[:2] == ["a.txt"] * 2 and scored["input_document"].tolist()[2] == "Mine"
 
 
@@ -227,7 +227,7 @@ def test_an_input_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
 
 def test_an_output_beside_its_input_is_no_input(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("text\nOne.\n\n,\n")
+    (tmp_path / "in" / "a.csv").write_text("text\nOne.\n\n \n")
     for _ in range(2):
         scored = score(monkeypatch, tmp_path / "in", tmp_path / "in" / "out.csv")
         assert scored["id"].tolist() == ["a.csv:0"]
@@ -312,7 +312,7 @@ def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path,
         ({"input": "empty"}, r"empty holds no file that can be read"),
         (
             {"output": "out.xlsx"},
-            r"out\.xlsx has an unknown ending, expected one of \.csv, \.jsonl, \.parquet",
+            r"out\.xlsx has an unknown ending, expected one of \.csv, \.jsonl, \.ndjson, \.parquet",
         ),
         ({"output": "empty.csv"}, r"output=.*empty\.csv is a folder"),
         ({"output": "in.csv/o.csv"}, r"output=.*o\.csv cannot be written \(Not a directory\)"),

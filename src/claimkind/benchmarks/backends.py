@@ -1,0 +1,195 @@
+"""The backends whose speed is compared: ours, and what a user would write with other libraries."""
+
+import contextlib
+import functools
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from claimkind import models
+from claimkind.benchmarks.baselines import FastText
+from claimkind.benchmarks.onnx_export import FP32, INT8
+from claimkind.benchmarks.timing import Backend, Predict
+from claimkind.config import ScoreConfig
+from claimkind.dataset.load import load_dataset
+from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.models.base import Predictor
+from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.prediction import label_with_windows
+from claimkind.models.regression import in_label_order
+from claimkind.scoring import engine
+
+OURS_FP32 = "ours in fp32"
+"""Name of the backend whose labels the others are compared with."""
+_BATCH = 32
+_ONNX = ("onnx", "onnxscript", "onnxruntime")
+
+
+class TransformerBackend(NamedTuple):
+    """A backend that predicts with a saved transformer."""
+
+    name: str
+    load: Callable[[Path, Path], Predict]
+    """Takes the folder of the saved model and that of its ONNX export."""
+    requires: tuple[str, ...] = ()
+    """Modules that it imports beyond those of the package itself."""
+
+    def is_installed(self) -> bool:
+        """Whether its modules are installed."""
+        return all(importlib.util.find_spec(module) for module in self.requires)
+
+    def needs_export(self) -> bool:
+        """Whether it reads the model in ONNX."""
+        return "onnx" in self.requires
+
+    def of(self, folder: Path, exported: Path) -> Backend:
+        """The backend for one model."""
+        return Backend(self.name, functools.partial(self.load, folder, exported))
+
+
+@runtime_checkable
+class LinearFeatures(Protocol):
+    """A model that scikit-learn can compute: features by its vectorisers, and its logistic regression."""
+
+    features_: Any
+    regression_: Any
+
+
+def linear_backends(folder: Path) -> list[Backend]:
+    """The backends for a saved model that predicts on one core: ours and, where it can compute it, scikit-learn."""
+    classifier = models.load(folder)
+    family = models.family_of(classifier)
+    backends = [
+        Backend(f"{family}, scripts/score.py", functools.partial(_score_script, folder)),
+        Backend(f"{family}, predict_proba on a list", functools.partial(_predict_proba, folder)),
+    ]
+    if isinstance(_uncalibrated(classifier), LinearFeatures):
+        backends.append(Backend("scikit-learn, predict_proba on a list", functools.partial(_scikit_learn, folder)))
+    return backends
+
+
+def fasttext_backends(data_dir: str, dataset: str) -> list[Backend]:
+    """FastText trained on a dataset; none if it is not installed."""
+    if not importlib.util.find_spec("fasttext"):
+        return []
+    return [Backend("fastText, predict on a list", functools.partial(_fasttext, data_dir, dataset))]
+
+
+def _uncalibrated(classifier: Predictor) -> Any:
+    return classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
+
+
+def _predict_ours(classifier: Predictor) -> Predict:
+    return lambda texts: label_with_windows(classifier, texts)[list(PROBABILITY_COLUMNS)].to_numpy()
+
+
+def _ours(folder: Path, _: Path) -> Predict:
+    return _predict_ours(models.load(folder))
+
+
+def _ours_in(precision: str, folder: Path, _: Path) -> Predict:
+    from claimkind.models.transformer.inference import TorchBackend
+
+    classifier = models.load(folder)
+    transformer = _uncalibrated(classifier)
+    transformer.backend_ = TorchBackend(transformer.model_, precision)
+    return _predict_ours(classifier)
+
+
+def _pipeline(batch_size: int, folder: Path, _: Path) -> Predict:
+    import torch
+    from transformers import pipeline
+
+    device = 0 if torch.cuda.is_available() else -1
+    classify = pipeline(
+        "text-classification", model=str(folder), device=device, dtype=torch.float32, trust_remote_code=False
+    )
+
+    def predict(texts: list[str]) -> np.ndarray:
+        found: Any = classify(texts, batch_size=batch_size, top_k=None, truncation=True)
+        by_label = [{entry["label"]: entry["score"] for entry in row} for row in found]
+        return np.array([[row[name] for name in LABELS] for row in by_label])
+
+    return predict
+
+
+def _in_batches(folder: Path, logits_of: Callable[[dict[str, np.ndarray]], np.ndarray]) -> Predict:
+    """The loop of many tutorials: batches of 32 in the given order, each padded to its longest text."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+    def predict(texts: list[str]) -> np.ndarray:
+        logits = []
+        for start in range(0, len(texts), _BATCH):
+            batch = tokenizer(
+                texts[start : start + _BATCH], padding=True, truncation=True,
+                return_tensors="np", return_token_type_ids=False,
+            )  # fmt: skip
+            logits.append(logits_of({name: values.astype(np.int64) for name, values in batch.items()}))
+        values = np.exp(np.concatenate(logits))
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
+
+    return predict
+
+
+def _onnx_int8(folder: Path, exported: Path) -> Predict:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported / INT8, providers=["CPUExecutionProvider"])
+    return _in_batches(folder, lambda batch: session.run(None, batch)[0])
+
+
+def _openvino(folder: Path, exported: Path) -> Predict:
+    import openvino
+
+    compiled = openvino.Core().compile_model(str(exported / FP32), "CPU")
+    return _in_batches(folder, lambda batch: compiled([batch["input_ids"], batch["attention_mask"]])[0])
+
+
+TRANSFORMER_BACKENDS = {
+    "ours": TransformerBackend("ours", _ours),
+    "fp32": TransformerBackend(OURS_FP32, functools.partial(_ours_in, "fp32")),
+    "bf16": TransformerBackend("ours in bf16", functools.partial(_ours_in, "bf16")),
+    "pipeline_32": TransformerBackend("pipeline, batches of 32", functools.partial(_pipeline, _BATCH)),
+    "pipeline_1": TransformerBackend("pipeline, one by one", functools.partial(_pipeline, 1)),
+    "onnx_int8": TransformerBackend("ONNX Runtime, int8", _onnx_int8, _ONNX),
+    "openvino": TransformerBackend("OpenVINO", _openvino, (*_ONNX, "openvino")),
+}
+"""By the name that `benchmark.backends` gives them."""
+
+
+def _score_script(folder: Path) -> Predict:
+    """Scoring as `scripts/score.py` does it; reading, writing and starting processes are part of the time."""
+
+    def predict(texts: list[str]) -> np.ndarray:
+        with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(None):
+            source, output = Path(place) / "in.parquet", Path(place) / "out.parquet"
+            pd.DataFrame({"text": texts}).to_parquet(source)
+            engine.run(ScoreConfig(input=str(source), output=str(output), model_uri=str(folder)))
+            return pd.read_parquet(output)[list(PROBABILITY_COLUMNS)].to_numpy()
+
+    return predict
+
+
+def _predict_proba(folder: Path) -> Predict:
+    return models.load(folder).predict_proba
+
+
+def _scikit_learn(folder: Path) -> Predict:
+    """The same model computed by scikit-learn's vectorisers and regression."""
+    model = _uncalibrated(models.load(folder))
+    return lambda texts: in_label_order(model.regression_, model.features_.by_vectorisers(texts))
+
+
+def _fasttext(data_dir: str, dataset: str) -> Predict:
+    train = load_dataset(data_dir, dataset).splits["train"].to_pandas()
+    train = train[train["label"].notna()]
+    system = FastText(epochs=5)
+    system.fit(train["text"].tolist(), [LABELS[int(label)] for label in train["label"]])
+    return lambda texts: np.eye(len(LABELS))[system.predict(texts)]
