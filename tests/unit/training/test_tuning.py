@@ -101,7 +101,7 @@ def test_workers_that_start_on_new_stores_lose_no_trial(config, in_workspace, tm
 
 def test_a_study_of_other_choices_is_refused(config):
     run(config(search={"model.min_df": {"choices": [1, 2]}}, study_name="mine", trials=1))
-    with pytest.raises(ClaimkindError, match="search.model.min_df differs from what the study mine searched before"):
+    with pytest.raises(ClaimkindError, match=r"search\.model\.min_df differs from what the study mine searched before"):
         run(config(search={"model.min_df": {"choices": [1, 3]}}, study_name="mine", trials=2))
 
 
