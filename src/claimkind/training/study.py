@@ -117,7 +117,7 @@ def run_of_study(
                 "give another study_name"
             )
         study.set_user_attr(_SHARED, shared)
-        if not tracking.is_there(study.user_attrs.get(_RUN_ID, "")):  # not created yet, or deleted since
+        if not tracking.run_exists(study.user_attrs.get(_RUN_ID, "")):  # not created yet, or deleted since
             with tracking.start_run(experiment_name, f"search-{name}", {"kind": "search"}) as tracked:
                 tracked.log_config(config, params)
             study.set_user_attr(_RUN_ID, tracked.run_id)

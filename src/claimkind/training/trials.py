@@ -61,7 +61,7 @@ def work_in_processes(search: Search, workers: int) -> None:
     processes = [
         context.Process(target=_work_in_process, args=(search, number, workers, level)) for number in range(workers)
     ]
-    with tracking.signals_raise():
+    with tracking.exit_on_signals():
         try:
             for process in processes:
                 process.start()
