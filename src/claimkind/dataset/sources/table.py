@@ -29,6 +29,8 @@ class Table:
     url: str | None = None
     """Address that the names of a public corpus' files are relative to."""
     citation: str = ""
+    provenance: str = ""
+    """Who wrote and labelled the sentences, for the data card."""
     genre: str = ""
     """Of all sentences."""
     separator: str | None = None
