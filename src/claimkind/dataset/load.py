@@ -39,8 +39,8 @@ def load_dataset(data_dir: str | Path, name: str, expected: Mapping[str, Any] | 
     """
     folder = dataset_folder(data_dir, name)
     remedy = (
-        f"build it with `python scripts/build_dataset.py dataset={name}`, or with `dataset.name={name}` and its sources "
-        "where configs/dataset/ has no such file"
+        f"build it with `python scripts/build_dataset.py dataset={name}`, or with `dataset.name={name}` and its "
+        "sources where configs/dataset/ has no such file"
     )
     manifest = read_manifest(folder, "a dataset", remedy)
     _check_settings(folder, manifest["settings"], expected or {})
