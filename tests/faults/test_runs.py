@@ -1,4 +1,4 @@
-"""However a training ends, its run says so, and what was done can go on."""
+"""However a training ends, its run has the right status, and it can be resumed."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ def test_an_exception_ends_a_run_as_failed(in_workspace):
 
 @pytest.mark.slow
 def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
-    # MLflow makes the tables of a fresh database without a lock; ours is around it.
+    # MLflow creates the tables of a new database without a lock; we lock around it.
     code = "import sys; from claimkind import tracking\nwith tracking.start_run('e', sys.argv[1], {}): pass"
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(index)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
@@ -63,7 +63,7 @@ def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_with_resume_in_the_same_run(in_workspace, tiny_encoder):
+def test_a_killed_training_is_resumed_in_the_same_run(in_workspace, tiny_encoder):
     arguments = [
         "dataset.name=tiny", "model=minilm", f"model.encoder={tiny_encoder}", "model.sha256=null",
         "model.revision=null", "model.epochs=200", "model.patience=200", "experiment_name=resume",
@@ -83,7 +83,7 @@ def test_a_killed_training_goes_on_with_resume_in_the_same_run(in_workspace, tin
 
 
 @pytest.mark.slow
-def test_a_search_that_is_killed_goes_on_and_loses_no_finished_trial(in_workspace, tmp_path):
+def test_a_killed_search_is_resumed_with_its_finished_trials(in_workspace, tmp_path):
     storage = f"sqlite:///{tmp_path}/studies.db"
     arguments = ["dataset.name=tiny", "search=tfidf", "trials=8", f"storage={storage}", "heartbeat_seconds=1"]
     script = str(ROOT / "scripts" / "tune.py")
@@ -98,11 +98,11 @@ def test_a_search_that_is_killed_goes_on_and_loses_no_finished_trial(in_workspac
 
 
 def finished_trials(storage, at_least):
-    """Score of each finished trial, once there are so many."""
+    """The score of each finished trial, by number, once there are at least `at_least`."""
     query = "select number, value from trials join trial_values using (trial_id) where state = 'COMPLETE'"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        # By SQL: to ask Optuna would make the tables at the same time as the search does.
+        # By SQL: Optuna would create the tables at the same time as the search does.
         with contextlib.closing(sqlite3.connect(storage.removeprefix("sqlite:///"))) as database:
             try:
                 found = dict(database.execute(query).fetchall())
@@ -124,7 +124,7 @@ def test_a_grid_in_several_processes_runs_on_a_fresh_store(in_workspace, tmp_pat
     assert sorted(run.data.params["seed"] for run in runs) == ["0", "1", "2"]
 
 
-def test_nothing_to_resume_is_said(in_workspace):
+def test_resume_without_an_unfinished_training_is_refused(in_workspace):
     done = run_script("train", "dataset.name=tiny", "model=tfidf", "resume=true", cwd=in_workspace)
     assert done.returncode == 2
     assert "holds no unfinished training like this" in done.stderr
@@ -144,12 +144,14 @@ def test_a_store_that_does_not_answer_is_one_sentence(in_workspace):
     assert "Traceback" not in done.stderr
 
 
-def test_a_run_that_was_deleted_cannot_go_on(in_workspace):
+def test_a_deleted_run_cannot_be_resumed(in_workspace):
     with tracking.start_run("faults", "deleted", {}) as run:
         pass
     mlflow.delete_run(run.run_id)
     with (
-        pytest.raises(ClaimkindError, match=f"run {run.run_id}, which is to go on, is not in sqlite.* or was deleted"),
+        pytest.raises(
+            ClaimkindError, match=f"run {run.run_id}, which is to be resumed, is not in sqlite.* or was deleted"
+        ),
         tracking.start_run("faults", "deleted", {}, run.run_id),
     ):
         pass
@@ -162,7 +164,7 @@ def test_runs_are_logged_where_git_is_not_installed(in_workspace, monkeypatch):
     assert mlflow.get_run(run.run_id).data.tags["git_commit"] == "unknown"
 
 
-def test_what_a_killed_process_left_running_is_ended(in_workspace):
+def test_a_run_that_a_killed_process_left_running_is_ended(in_workspace):
     with tracking.start_run("faults", "search", {}) as parent:
         pass
     code = START.replace("{}", repr({"mlflow.parentRunId": parent.run_id}))
@@ -171,20 +173,20 @@ def test_what_a_killed_process_left_running_is_ended(in_workspace):
     process.kill()
     process.wait(timeout=30)
     assert status(run_id) == "RUNNING"
-    tracking.end_left_running(parent.run_id, "trial-3")
+    tracking.end_killed_children(parent.run_id, "trial-3")
     assert status(run_id) == "KILLED"
-    tracking.end_as_killed(parent.run_id)
+    tracking.end_killed_run(parent.run_id)
     assert status(parent.run_id) == "FINISHED"
 
 
-def test_a_misspelt_experiment_is_told_and_not_made(in_workspace):
+def test_a_misspelt_experiment_is_refused_and_not_created(in_workspace):
     tracking.prepare_store("faults")
     with pytest.raises(ClaimkindError, match=r"has no experiment 'fualts', expected one of .*faults"):
         tracking.find_runs("fualts", "tags.dataset = 'tiny'")
     assert mlflow.get_experiment_by_name("fualts") is None
 
 
-def test_a_model_with_the_alias_that_is_of_no_run_is_told(in_workspace):
+def test_a_model_with_the_alias_that_belongs_to_no_run_is_refused(in_workspace):
     client = mlflow.MlflowClient()
     client.create_registered_model("strange")
     client.create_model_version("strange", source="file:///nowhere")

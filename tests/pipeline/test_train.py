@@ -44,7 +44,7 @@ def artifact(run_id: str, name: str) -> pd.DataFrame:
     return pd.read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name))
 
 
-def test_a_run_holds_what_is_needed_to_repeat_and_to_compare_it(trained):
+def test_a_run_has_everything_to_repeat_and_compare_it(trained):
     result, logged = trained
     names = {entry.path for entry in mlflow.MlflowClient().list_artifacts(result.run_id)}
     names |= {entry.path for entry in mlflow.MlflowClient().list_artifacts(result.run_id, "plots")}
@@ -84,7 +84,7 @@ def test_checkpoints_are_gone_once_the_run_is_finished(trained, workspace):
     assert list((workspace / "data" / "checkpoints").iterdir()) == []
 
 
-def test_the_model_is_loaded_without_our_package_on_the_path(trained, tmp_path):
+def test_the_model_loads_without_our_package_on_the_path(trained, tmp_path):
     # A server or a worker has only what was shipped with the model.
     code = (
         "import sys, mlflow, pandas as pd\n"
@@ -108,11 +108,11 @@ def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
         distil_texts=[str(seeds / "documents")],
     )  # fmt: skip
     taught = run(config)
-    assert taught.test.scores["macro_f1"].value > 0.8, "three labelled sentences and a teacher teach no more than three"
+    assert taught.test.scores["macro_f1"].value > 0.8, "the student learned nothing from its teacher"
     assert mlflow.get_run(taught.run_id).data.params["distil_from"] == result.model_uri
 
 
-def test_a_training_begun_from_an_alias_says_which_model_that_was(in_workspace, seeds, trained, tiny_encoder):
+def test_init_from_an_alias_logs_the_model_that_it_points_at(in_workspace, seeds, trained, tiny_encoder):
     result, logged = trained
     tracking.register(result.run_id, "begun", "newest")
     settings = {**FAMILIES["transformer"], "encoder": str(tiny_encoder), "epochs": 1}
@@ -139,7 +139,9 @@ def test_a_training_begun_from_an_alias_says_which_model_that_was(in_workspace, 
         ({"distil_from": None, "distil_texts": ["seeds"]}, "distil_texts is given, but no distil_from"),
     ],
 )
-def test_what_cannot_be_distilled_is_one_sentence(changes, sentence, in_workspace, seeds, trained):
+def test_a_distillation_without_weight_texts_or_teacher_is_one_sentence(
+    changes, sentence, in_workspace, seeds, trained
+):
     settings = {"distil_from": trained[0].model_uri, **changes}
     config = TrainConfig(
         dataset=dataset_config(seeds), model=FAMILIES["tfidf"], paths=PathsConfig(data_dir="data"), **settings

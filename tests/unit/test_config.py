@@ -1,4 +1,9 @@
+import ast
 import importlib
+import inspect
+import itertools
+import textwrap
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -7,7 +12,7 @@ from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
 from claimkind.command import COMMANDS, command
-from claimkind.config import SCHEMAS, build, register_schemas, to_schema
+from claimkind.config import SCHEMAS, DatasetConfig, PathsConfig, build, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
 from tests.conftest import ROOT, run_script
 
@@ -63,7 +68,7 @@ def test_every_yaml_file_composes_and_builds(file):
         ("score_spark", "spark={spark.executor.memory: 4g}", "spark", {"spark.executor.memory": "4g"}),
     ],
 )
-def test_settings_by_names_of_the_users_own_are_taken(script, override, key, value):
+def test_mappings_take_keys_that_the_user_chooses(script, override, key, value):
     assert getattr(to_schema(composed(script, override), SCHEMAS[script]), key) == value
 
 
@@ -101,12 +106,12 @@ def test_a_wrong_argument_is_one_sentence_that_names_the_key(arguments, sentence
     assert "\n" not in error
 
 
-def test_a_probe_that_does_not_exist_is_not_passed_over():
+def test_a_probe_that_does_not_exist_is_refused():
     with pytest.raises(MissingConfigException, match="subjj"):
         composed("evaluate", "probe=subjj")
 
 
-def test_what_may_not_be_read_is_a_sentence(capsys, monkeypatch, tmp_path):
+def test_a_file_without_permission_is_one_sentence(capsys, monkeypatch, tmp_path):
     def run(config):
         raise PermissionError(13, "Permission denied", "secret.csv")
 
@@ -121,7 +126,7 @@ def test_what_may_not_be_read_is_a_sentence(capsys, monkeypatch, tmp_path):
 def test_a_script_fails_with_a_sentence_and_no_traceback(tmp_path):
     done = run_script("score", "input=missing.txt", "output=out.parquet", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.strip() == "error: input=missing.txt does not exist, expected a file or a folder: check the path"
+    assert done.stderr.strip() == "error: missing.txt does not exist, expected a file or a folder: check the path"
 
 
 def test_a_mandatory_value_that_is_missing_is_named(tmp_path):
@@ -152,6 +157,18 @@ def test_the_schema_is_checked_again_behind_hydra():
     OmegaConf.update(config, "sead", 1, force_add=True)
     with pytest.raises(ClaimkindError, match="sead is no setting"):
         to_schema(config, SCHEMAS["train"])
+
+
+@pytest.mark.parametrize("schema", [*SCHEMAS.values(), DatasetConfig, PathsConfig])
+def test_every_setting_has_a_docstring(schema):
+    tree = ast.parse(textwrap.dedent(inspect.getsource(schema)))
+    documented = {
+        entry.target.id
+        for entry, following in itertools.pairwise(tree.body[0].body)
+        if isinstance(entry, ast.AnnAssign) and isinstance(following, ast.Expr)
+    }
+    inherited = {entry.name for base in schema.__bases__ if is_dataclass(base) for entry in fields(base)}
+    assert {entry.name for entry in fields(schema)} - inherited == documented
 
 
 @pytest.mark.parametrize("file", [name for name in FILES if name.startswith("model/")])

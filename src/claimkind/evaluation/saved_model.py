@@ -72,7 +72,7 @@ def run(config: EvaluateConfig) -> Report:
 
 
 def report_on_probe(classifier: Predictor, probe: LinearProbe, samples: int) -> Report:
-    """Evaluate a classifier by a linear probe, with intervals from so many bootstrap samples."""
+    """Evaluate a fitted classifier by a linear probe, with `samples` bootstrap samples."""
     score = probe.measure(classifier, samples)
     title = f"{score.name}, linear probe trained on {score.train_size:,} sentences, n = {score.test_size:,}"
     metrics = with_bounds({"macro_f1": score.macro_f1}, score.name) | {f"{score.name}_accuracy": score.accuracy}

@@ -1,7 +1,11 @@
-"""Rules that decide whether a full stop, an exclamation mark, a question mark or an ellipsis ends a sentence.
+"""Rules that decide whether a mark (`.`, `!`, `?`, `…`) ends a sentence.
 
-The case of the next letter decides first. A full stop after an abbreviation is decided by the kind of the abbreviation
-(`claimkind.text.abbreviations`) and by the one or two words that follow.
+A mark before a capital, a digit or a sign ends the sentence, except after abbreviations, initials and list markers. What
+an abbreviation does depends on its kind (see `claimkind.text.abbreviations`) and on the one or two words that follow.
+
+Logistic regression on the words and shapes around a mark, trained on the other half of the documents, reached F1 0.970
+on GUM and 0.944 on EWT, where these rules reach 0.978 and 0.947 (`scripts/benchmark.py benchmark=sentences`), so the
+rules stay.
 """
 
 import re
@@ -10,55 +14,66 @@ from typing import NamedTuple
 from claimkind.text import abbreviations as words
 
 OPENERS = "\"“„‘'«([{*_~`¿¡"
-CLOSERS = "\"”’'»)]}*_~`"
-_QUOTES = "\"”’'»“‘«„"
-_SUBJECTLESS = 4
+CLOSERS = "\"”“’'»)]}*_~`"
+_QUOTES = frozenset("\"”’'»“‘«„")
+_SHORTEST_PLAIN_WORD = 4
 
 _AFTER = re.compile(
     rf"(?P<dash>[–—-]*)\s?(?P<openers>[{re.escape(OPENERS)}]*)\s?"
     r"(?P<word>[^\W\d_][\w’'&-]*|)\.?(?:\s+(?P<second>\w[\w’'-]*))?"
 )
-_MARKER = re.compile(
-    r"|\(?(?:\d{1,3}(?:\.\d{1,2})*|[ivxlIVXL]{1,6}|[A-Za-z])\)?"
+_LIST_MARKER = re.compile(
+    rf"(?:[•–—#+-]+\s*)?[{re.escape(OPENERS)}]*(?:\d{{1,3}}(?:\.\d{{1,2}})*|[ivxlIVXL]{{1,6}}|[A-Za-z])?\)?"
 )
-_LETTERS = re.compile(r"(?:^|.*[^A-Za-z.])(?:[A-Za-z]\.)+[A-Za-z]")
+_ACRONYM = re.compile(r"(?:.*[^A-Za-z.])?(?:[A-Za-z]\.)+[A-Za-z]")
 _INITIAL = re.compile(r"(?:.*[()/&-])?[A-Z]")
-_TIME = re.compile(r"\d*[ap]\.?m", re.IGNORECASE)
+_NUMBER = re.compile(r"[A-Z]?\d.*|[A-Z]|[IVXL]+")
+_TIME = re.compile(r"(?:.*\d)?[ap]\.?m")
+_NEW_START = re.compile(r"https?:|www\.|\.\.|…")
 _SPEAKER_TAG = re.compile(
     rf"(?:(?:[A-Z][\w.’'-]*|the|[a-z]+)\s+){{1,4}}(?:{words.SPEECH_VERBS})\b|(?:{words.SPEECH_VERBS})\s+[A-Z]"
 )
-_NEW_START = re.compile(r"https?:|www\.|\.\.|…")
 
 
 class Candidate(NamedTuple):
-    """A mark that may end a sentence, and what stands around it."""
+    """A mark that may end a sentence, and the text around it."""
 
     before: str
-    """The end of the sentence before the mark."""
+    """The sentence before the mark, or its last characters."""
     mark: str
     """One or more of `.!?…`."""
     closers: str
-    """Closing quotation marks, brackets and Markdown after the mark."""
+    """Closing quotation marks, brackets and Markdown that follow the mark."""
     after: str
-    """The beginning of the text that follows, without the blank."""
+    """The first characters of what follows them, blanks left out."""
     whole: bool
-    """Whether `before` begins where the sentence begins."""
+    """Whether `before` is the whole sentence before the mark."""
 
 
-class _Next(NamedTuple):
+class _After(NamedTuple):
+    """What follows a mark, up to the second word."""
+
     first: str
-    """First character that is no dash and no opening mark."""
+    """First character that is no dash, opening mark or blank; empty if there is none."""
     word: str
-    """First word, empty if a number or a sign stands there."""
+    """First word; empty if a number or a sign stands there."""
     second: str
+    """Second word or number; empty if something else stands there."""
     dash: bool
     openers: str
+
+    def has(self, names: frozenset[str]) -> bool:
+        return self.word.lower() in names
+
+    def is_starter(self) -> bool:
+        """Whether the first word begins a sentence; in a line of capitals the case shows nothing."""
+        return self.has(words.STARTERS) and (len(self.word) == 1 or not self.word.isupper())
 
 
 def ends_sentence(candidate: Candidate) -> bool:
     """Whether the sentence ends at a mark."""
-    after = _next_words(candidate.after)
-    if candidate.whole and _MARKER.fullmatch(candidate.before):
+    after = _read_after(candidate.after)
+    if candidate.whole and _LIST_MARKER.fullmatch(candidate.before):
         return False
     if _NEW_START.match(candidate.after):
         return True
@@ -66,100 +81,118 @@ def ends_sentence(candidate: Candidate) -> bool:
         return False
     if candidate.mark == ".":
         return _full_stop_ends(candidate, after)
-    if _goes_on_after_quotation(candidate):
+    if candidate.closers and _quotation_goes_on(candidate):
         return False
     if "." in candidate.mark or "…" in candidate.mark:
-        return _ellipsis_ends(candidate, after)
+        return _ellipsis_ends(candidate.before, after)
     if candidate.before.endswith(words.NAMES_WITH_MARK):
-        return after.word.lower() in words.STARTERS
-    return not after.first.islower() or not candidate.closers
+        return after.is_starter()
+    return not (after.first.islower() and candidate.closers)
 
 
-def _next_words(text: str) -> _Next:
+def _read_after(text: str) -> _After:
     match = _AFTER.match(text)
-    assert match is not None  # noqa: S101
+    if match is None:  # cannot be: every part may be empty
+        return _After("", "", "", dash=False, openers="")
     first = text[match.start("word") : match.start("word") + 1]
-    return _Next(first, match["word"], match["second"] or "", bool(match["dash"]), match["openers"])
+    return _After(first, match["word"], match["second"] or "", bool(match["dash"]), match["openers"])
 
 
-def _goes_on_after_quotation(candidate: Candidate) -> bool:
-    """Whether the sentence goes on after a quoted question: *"Why now?" Smith asked*, *"Stop!" and left*."""
-    if not set(candidate.closers) & set(_QUOTES):
+def _quotation_goes_on(candidate: Candidate) -> bool:
+    """Whether a quoted exclamation lies within the sentence: *"Why now?" Smith asked*, *"Stop!" and left*."""
+    if _QUOTES.isdisjoint(candidate.closers):
         return False
     return candidate.after[:1].islower() or _SPEAKER_TAG.match(candidate.after) is not None
 
 
-def _ellipsis_ends(candidate: Candidate, after: _Next) -> bool:
-    if after.first.islower():
-        return False
-    last = candidate.before.rsplit(None, 1)[-1:]
-    return not last or last[0].strip(OPENERS).lower() != after.word.lower()  # a stutter: "I… I never"
+def _ellipsis_ends(before: str, after: _After) -> bool:
+    stutter = _last_word(before).lower() == after.word.lower()  # "I… I never meant it."
+    return not after.first.islower() and not stutter
 
 
-def _full_stop_ends(candidate: Candidate, after: _Next) -> bool:
-    token = candidate.before.rsplit(None, 1)[-1] if candidate.before.strip() else ""
-    word = token.lstrip(OPENERS)
+def _last_word(before: str) -> str:
+    """Last word of a text, without opening marks."""
+    parts = before.rsplit(None, 1)
+    return parts[-1].lstrip(OPENERS) if parts else ""
+
+
+def _full_stop_ends(candidate: Candidate, after: _After) -> bool:
+    word = _last_word(candidate.before)
     key = word.lower()
-    if f"{' '.join(candidate.before.split()[-2:])}. {after.word}" in words.LABELLED_AS_ONE:
-        return False
     if after.first.islower():
         return not candidate.closers and _is_plain(word)
-    if key in words.TITLES and (word != key):
-        return False
-    if key in words.NEVER_LAST and word != "C":
-        return False
-    if key in words.BEFORE_NUMBER and (after.first.isdigit() or after.first in "([§#") :
+    if f"{' '.join(candidate.before.split()[-2:])}. {after.word}" in words.LABELLED_AS_ONE:
         return False
     if _TIME.fullmatch(key):
-        return _time_ends(candidate.after, after)
+        return _time_ends(after)
     if _INITIAL.fullmatch(word):
-        return _initial_ends(candidate, after)
-    if _LETTERS.fullmatch(word) or (key in words.AMBIGUOUS and not (key in words.WORDS_TOO and word == key)):
-        return _abbreviation_ends(word, after)
+        return _initial_ends(candidate.before.split(), after)
+    if key.rpartition("-")[2] in words.ABBREVIATIONS and (word != key or key not in words.ALSO_WORDS):
+        return _abbreviation_ends(word, key, after)
+    if _ACRONYM.fullmatch(word):
+        return _may_end_here(key, after)
     return True
 
 
 def _is_plain(word: str) -> bool:
-    """Whether a word in lower case is no abbreviation, so that a full stop ends the sentence before lower case too."""
+    """Whether a word is no abbreviation, so that a full stop after it ends a sentence even if lower case follows."""
     if word in words.STARTERS:
         return True
-    return len(word) >= _SUBJECTLESS and word.isalpha() and (word.islower() or word.isupper()) and word.lower() not in words.ABBREVIATIONS
+    of_letters = len(word) >= _SHORTEST_PLAIN_WORD and word.isalpha() and (word.islower() or word.isupper())
+    return of_letters and not set("aeiou").isdisjoint(word.lower()) and word.lower() not in words.ABBREVIATIONS
 
 
-def _time_ends(text: str, after: _Next) -> bool:
+def _time_ends(after: _After) -> bool:
+    """Whether *a.m.* or *p.m.* ends a sentence: not before a day, a date or a time zone."""
     if after.dash or not after.word or after.second.lower() == "time":
         return False
-    return after.word.lower() not in words.DATES_AND_ZONES
+    return after.word.lower().removesuffix("s") not in words.DATES_AND_ZONES
 
 
-def _initial_ends(candidate: Candidate, after: _Next) -> bool:
+def _initial_ends(before: list[str], after: _After) -> bool:
+    """Whether a single capital ends a sentence, or is an initial."""
     if not after.word or after.dash:
         return False
-    before = candidate.before.split()[-2:-1]
-    label = bool(before) and before[0].lower() in words.LETTERED
-    starter = after.word.lower() in words.STARTERS and len(after.word) > 1
-    return label or starter or _is_subject(after)
+    last = before[-2] if len(before) > 1 else ""
+    label = last.lower() in words.LETTERED or (before[-1] == "I" and last.islower())
+    return label or (len(after.word) > 1 and after.is_starter()) or _is_subject(after)
 
 
-def _abbreviation_ends(word: str, after: _Next) -> bool:
+def _abbreviation_ends(word: str, key: str, after: _After) -> bool:
+    if key in words.NEVER_LAST:
+        return False
+    if word != key and key.rpartition("-")[2] in words.TITLES:  # "then-Gov."
+        return key == "st" and after.is_starter()  # "on Main St. The shop"
+    if key in words.BEFORE_NUMBER and _goes_on_with_number(word, after):
+        return False
+    return key not in words.AMBIGUOUS or _may_end_here(key, after)
+
+
+def _goes_on_with_number(word: str, after: _After) -> bool:
+    if after.first.isdigit() or after.first in "§#":
+        return True
+    return word not in ("no", "art") and _NUMBER.fullmatch(after.word) is not None
+
+
+_CAN_CLOSE_A_NAME = frozenset({"inc", "co", "corp", "ltd", "llc", "plc", "jr", "sr", "esq", "phd", "ph.d"})
+
+
+def _may_end_here(key: str, after: _After) -> bool:
+    """Whether an abbreviation that may stand anywhere ends the sentence, judged by the words that follow."""
     if not after.word or after.dash:
         return False
-    name = after.word.lower()
-    if name in words.STARTERS or _is_subject(after):
+    if after.is_starter() or _is_subject(after) or not _QUOTES.isdisjoint(after.openers):
         return True
-    if set(after.openers) & set(_QUOTES):
-        return True
-    if name in words.NAMES_AFTER_COUNTRY or not after.second.islower():
+    if not after.second.islower():
         return False
-    plural = name.endswith("s") and not name.endswith("ss")
-    if plural:
-        return after.second not in words.STARTERS
-    return not _LETTERS.fullmatch(word) and _is_verb(after.second)
+    if _is_plural(after.word) and _ACRONYM.fullmatch(key):
+        return not after.has(words.NAMES_AFTER_COUNTRY) and after.second not in words.STARTERS
+    return key in _CAN_CLOSE_A_NAME and (after.second in words.VERBS or after.second.endswith("ed"))
 
 
-def _is_subject(after: _Next) -> bool:
-    return after.word.lower() in words.ACTORS and after.second[:1].islower()
+def _is_plural(word: str) -> bool:
+    return word.endswith("s") and not word.endswith("ss")
 
 
-def _is_verb(word: str) -> bool:
-    return word in words.VERBS or word.endswith("ed")
+def _is_subject(after: _After) -> bool:
+    return after.has(words.GROUPS_OF_PEOPLE) and after.second[:1].islower()

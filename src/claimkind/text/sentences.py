@@ -4,6 +4,7 @@ One regular expression finds the marks that may end a sentence; `claimkind.text.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,21 +14,17 @@ from claimkind.text.boundaries import CLOSERS, OPENERS, Candidate, ends_sentence
 _LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
 _MARK = re.compile(
     r"""
-    [.!?…]
-    (?:
-        (?<=[a-z]{2}\.)\ (?=[A-Z])()                # plain: a word in lower case, a full stop, a blank, a capital
-    |
-        (?<![.!?…]{2})                              # only from the first mark of a row: else long rows take long
-        [.!?…]*+
-        (?P<closers>[CLOSERS]*+)
-        (?:
-            \s?\[(?:\d[\d ,–-]*|\w[\w ]{0,25})\](?![(\w])    # references: [12], [citation needed]
-          | [¹²³⁰-⁹†‡]
-          | \s[\])}”’»](?=\s)                       # a closing mark that stands alone
-          | \s?(?:[\u2600-\u27bf\U0001f000-\U0001faff]|[:;]-?[()DP](?=\s))[\ufe0f\u200d]*     # emoji
-        )*+
-        (?P<blank>\s++)
-    )
+    (?P<marks> [.!?…] (?<![.!?…]{2}) [.!?…]*+ )      # all marks of a row, or a long row takes the square of its length
+    (?P<closers> [CLOSERS]*+ )
+    (?P<references> (?:
+        \s?\[(?:\d[\d\ ,–-]{0,25}|citation\ needed)\](?![(\w])
+      | \[\w[\w\ ]{0,25}\](?![(\w])                                 # [note 1]
+      | [¹²³⁰-⁹†‡]
+      | (?<=[a-z]{4}\.)\d{1,2}(?=\s)                                # a note: "innovation.23 It"
+      | \s[\])}”’»](?=\s)                                          # a closing mark that stands alone
+      | \s?(?:[\u2600-\u27bf\U0001f000-\U0001faff]|[:;]-?[()DP](?=\s))[\ufe0f\u200d]*+
+    )*+ )
+    (?P<blank> \s++ )
     """.replace("CLOSERS", re.escape(CLOSERS)),
     re.VERBOSE,
 )
@@ -62,45 +59,42 @@ def split_sentences(text: str) -> list[Sentence]:
 
 def _spans(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Spans of the sentences of a line."""
-    aside = _Aside(text, start) if text.find("(", start, stop) >= 0 or text.find("[", start, stop) >= 0 else None
+    asides = _Asides(text, start) if text.find("(", start, stop) >= 0 or text.find("[", start, stop) >= 0 else None
     for mark in _MARK.finditer(text, start, stop):
-        if aside and aside.holds(mark.start(), start):
+        if asides is not None and asides.hold(mark.start(), start):
             continue
-        if mark.lastindex == 1 and _is_plain_word(text, start, mark.start()):
-            yield start, mark.end() - 1
-        elif _ends(text, start, mark):
-            yield start, mark.start("blank") if mark.lastindex != 1 else mark.end() - 1
-        else:
-            continue
-        start = mark.end()
+        if _ends_plainly(text, start, mark) or _ends(text, start, mark):
+            yield start, mark.start("blank")
+            start = mark.end()
     yield start, stop
 
 
-def _is_plain_word(text: str, start: int, stop: int) -> bool:
-    """Whether the word before a full stop is no abbreviation, nor the first of its sentence."""
-    parts = text[max(start, stop - _NEAR) : stop].rsplit(None, 1)
-    return len(parts) > 1 and parts[1].isalpha() and parts[1].lower() not in ABBREVIATIONS
+def _ends_plainly(text: str, start: int, mark: re.Match[str]) -> bool:
+    """Whether a mark is a full stop between a word that is no abbreviation and a capital; the usual case, and fast."""
+    place, end = mark.span()
+    if text[place] != "." or mark.start("blank") > place + 1 or not text[end].isupper():
+        return False
+    parts = text[max(start, place - _NEAR) : place].rsplit(None, 1)
+    return len(parts) > 1 and parts[1].isalpha() and len(parts[1]) > 1 and parts[1].lower() not in ABBREVIATIONS
 
 
 def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
-    place, end = mark.span()
-    near = max(start, place - _NEAR)
-    closers = mark["closers"] or ""
-    marks = text[place : mark.start("closers")] if mark.lastindex != 1 else "."
-    return ends_sentence(Candidate(text[near:place], marks, closers, text[end : end + _NEAR], near == start))
+    near, end = max(start, mark.start() - _NEAR), mark.end()
+    before, after = text[near : mark.start()], text[end : end + _NEAR]
+    return ends_sentence(Candidate(before, mark["marks"], mark["closers"], after, whole=near == start))
 
 
-class _Aside:
+class _Asides:
     """Brackets that are open within a sentence: what they hold does not end it."""
 
     def __init__(self, text: str, start: int) -> None:
         self._text, self._read = text, start
-        self._open: list[int] = []
+        self._open: deque[int] = deque()
 
-    def holds(self, place: int, start: int) -> bool:
-        """Whether a place lies in a bracket that was opened within the sentence that begins at `start`.
+    def hold(self, place: int, start: int) -> bool:
+        """Whether a place lies in a bracket that opened after the first word of the sentence that begins at `start`.
 
-        Places must ascend: each character is read once.
+        Places must ascend, so that each character is read once.
         """
         for bracket in _BRACKET.finditer(self._text, self._read, place):
             if bracket[0] in "([":
@@ -108,6 +102,9 @@ class _Aside:
             elif self._open:
                 self._open.pop()
         self._read = place
-        while self._open and (self._open[0] < start or place - self._open[0] > _LONGEST_ASIDE):
-            del self._open[0]
-        return bool(self._open) and self._text[start : self._open[0]].strip(OPENERS + " ") != ""
+        while self._open and self._open[0] < max(start, place - _LONGEST_ASIDE):
+            self._open.popleft()
+        return bool(self._open) and self._follows_words(self._open[0], start)
+
+    def _follows_words(self, bracket: int, start: int) -> bool:
+        return self._text[max(start, bracket - _NEAR) : bracket].strip(OPENERS + " ") != ""

@@ -1,4 +1,4 @@
-"""The only package that imports MLflow, `scoring.pyfunc` and `scoring.spark` aside: runs and registered models."""
+"""Runs and registered models in MLflow. Only this package, `scoring.pyfunc` and `scoring.spark` import mlflow."""
 
 from claimkind.tracking.registry import (
     REFERENCE,
@@ -10,38 +10,36 @@ from claimkind.tracking.registry import (
     register,
     run_of_alias,
 )
-from claimkind.tracking.runs import (
-    Run,
-    end_as_killed,
-    end_left_running,
+from claimkind.tracking.runs import Run, exit_on_signals, start_run
+from claimkind.tracking.store import (
+    end_killed_children,
+    end_killed_run,
     fetch_table,
     find_runs,
-    is_there,
-    locked,
+    lock,
     prepare_store,
+    run_exists,
     run_tags,
-    signals_raise,
-    start_run,
 )
 
 __all__ = [
     "REFERENCE",
     "Origin",
     "Run",
-    "end_as_killed",
-    "end_left_running",
+    "end_killed_children",
+    "end_killed_run",
+    "exit_on_signals",
     "fetch_folder",
     "fetch_model",
     "fetch_reference",
     "fetch_table",
     "find_runs",
-    "is_there",
-    "locked",
+    "lock",
     "origin_of",
     "prepare_store",
     "register",
+    "run_exists",
     "run_of_alias",
     "run_tags",
-    "signals_raise",
     "start_run",
 ]

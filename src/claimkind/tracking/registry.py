@@ -1,4 +1,4 @@
-"""Saved models of the MLflow store: registering, finding and fetching them."""
+"""Saved models in the MLflow store: registering them, finding them and fetching their files."""
 
 import contextlib
 import json
@@ -13,19 +13,25 @@ from mlflow.exceptions import MlflowException
 from claimkind import models
 from claimkind.errors import ClaimkindError
 from claimkind.models.base import Predictor
-from claimkind.tracking.runs import _run_of, prepare_store
+from claimkind.tracking.store import get_run, prepare_store
 
 REFERENCE = "reference.json"
+"""Artifact of a training run: what scoring compares the shares of labels with."""
 
 
 def register(run_id: str, name: str, alias: str) -> int:
-    """Register the model that a run logged under a name, and let an alias point at it.
+    """Register the model that a run logged, and set an alias to it.
+
+    Args:
+        run_id: of the run.
+        name: of the registered model.
+        alias: such as `champion`.
 
     Returns:
         The version.
 
     Raises:
-        ClaimkindError: the run has no such model, or not any more.
+        ClaimkindError: the run has no model, or it was deleted.
     """
     try:
         model_uri = mlflow.get_run(run_id).data.tags["model_uri"]
@@ -34,16 +40,16 @@ def register(run_id: str, name: str, alias: str) -> int:
     except (MlflowException, KeyError) as error:
         raise ClaimkindError(
             f"the model of run {run_id} cannot be registered as {name} ({str(error).splitlines()[0]}): if it was "
-            "deleted, train it anew"
+            "deleted, train it again"
         ) from None
     return int(version)
 
 
 def run_of_alias(name: str, alias: str) -> str | None:
-    """The run that trained the model which an alias points at; None where there is no such alias.
+    """The id of the run that trained the model with an alias; None if there is no such alias.
 
     Raises:
-        ClaimkindError: the store does not say, or the model is of no run.
+        ClaimkindError: the store does not answer, or no run logged the model.
     """
     try:
         version = mlflow.MlflowClient().get_model_version_by_alias(name, alias)
@@ -55,7 +61,7 @@ def run_of_alias(name: str, alias: str) -> str | None:
     run_id = version.tags.get("run_id") or version.run_id
     if not run_id:
         raise ClaimkindError(
-            f"the model {name}@{alias} is of no run, so nothing compares with it: take the alias from it in MLflow"
+            f"the model {name}@{alias} is of no run, so nothing compares with it: remove the alias in MLflow"
         )
     return str(run_id)
 
@@ -64,44 +70,44 @@ class Origin(NamedTuple):
     """Where a saved model comes from."""
 
     model_uri: str
-    """One that means this model for ever, as an alias does not."""
+    """A URI that always names this model; an alias can be moved to another."""
     params: dict[str, str]
-    """Of the run that trained it; none where no run is known."""
+    """Parameters of the run that trained it; empty if the run is unknown."""
 
 
 def origin_of(model_uri: str, key: str = "model_uri") -> Origin:
-    """Where a model comes from, without fetching it; for the arguments and errors see `fetch_model`."""
+    """Find out where a model comes from without fetching it; for arguments and errors see `fetch_model`."""
     if Path(model_uri).is_dir():
         return Origin(model_uri, {})
-    with _naming_a_model(model_uri, key):
+    with _model_errors_explained(model_uri, key):
         info = mlflow.models.get_model_info(model_uri)
-    run = _run_of(info.run_id) if info.run_id else None
-    lasting = f"models:/{info.model_id}" if info.model_id else model_uri
-    return Origin(lasting, dict(run.data.params) if run else {})
+    run = get_run(info.run_id) if info.run_id else None
+    permanent_uri = f"models:/{info.model_id}" if info.model_id else model_uri
+    return Origin(permanent_uri, dict(run.data.params) if run else {})
 
 
 def fetch_model(model_uri: str, key: str = "model_uri") -> Predictor:
-    """Load a model of ours from MLflow or from a local folder, without running any code that came with it.
+    """Load a saved model from MLflow or from a local folder; no code that came with it is run.
 
     Args:
         model_uri: `models:/name@alias`, `models:/name/version`, `models:/m-…`, `runs:/…`, or a folder.
-        key: the setting that names it, for error texts.
+        key: the setting that holds the URI, for error texts.
 
     Raises:
-        ClaimkindError: there is no such model, or it is none of ours.
+        ClaimkindError: there is no such model, or it is no model of this package.
     """
     return models.load(fetch_folder(model_uri, key))
 
 
 def fetch_folder(model_uri: str, key: str = "model_uri") -> Path:
-    """The local folder of a saved model, fetched where it is not local; for the arguments see `fetch_model`."""
+    """The local folder of a saved model, downloaded if need be; for arguments and errors see `fetch_model`."""
     folder = Path(model_uri) if Path(model_uri).is_dir() else _download(model_uri, key)
     inner = folder / "artifacts" / "model"
     return inner if inner.is_dir() else folder
 
 
 def fetch_reference(model_uri: str) -> Any:
-    """What the run that trained a model logged of its test sentences; None for a model that no run of ours logged."""
+    """The content of `REFERENCE` that the training run of a model logged; None if there is none."""
     if Path(model_uri).is_dir():
         return None
     try:
@@ -114,17 +120,17 @@ def fetch_reference(model_uri: str) -> Any:
 
 
 def _download(model_uri: str, key: str) -> Path:
-    with _naming_a_model(model_uri, key):
+    with _model_errors_explained(model_uri, key):
         return Path(mlflow.artifacts.download_artifacts(model_uri))
 
 
 @contextlib.contextmanager
-def _naming_a_model(model_uri: str, key: str) -> Iterator[None]:
-    """Asks the store for a model, and says in a sentence that there is none."""
+def _model_errors_explained(model_uri: str, key: str) -> Iterator[None]:
+    """Turn the errors of MLflow about a model that it does not find into one sentence."""
     prepare_store("claimkind")
     try:
         yield
-    # Addresses of object stores without their library, or of servers that are none, are told in errors of their own.
+    # OSError, ValueError and ImportError: a server that does not answer, or an object store without its library.
     except (MlflowException, OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ClaimkindError(

@@ -22,15 +22,11 @@ def model_card_of(planned: Plan, calibrated: CalibratedClassifier, evaluation: E
         training_rows=rows[["source", "label", "licence"]],
         temperature=calibrated.temperature,
         abstain_below=calibrated.abstain_below,
-        coverage=evaluation.coverage.get("coverage_decided", 1.0),
-        precision=evaluation.coverage.get("precision_decided", 0.0),
         teachers=_other_models(planned.params),
     )
-    tables = {"source": evaluation.tables["sources"], "wording": evaluation.tables["slices"]}
-    if planned.behaviour_suite.is_file():
-        rates = pass_rates(calibrated, read_pairs(planned.behaviour_suite))
-        tables["behaviour (pairs that an edit must change, or must not)"] = rates
-    return model_card.render(subject, evaluation.scores, tables)
+    suite = planned.behaviour_suite
+    behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
+    return model_card.render(subject, evaluation, behaviour)
 
 
 def _other_models(params: dict[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ def checkpoint_folder(folder: Path, *, resume: bool) -> Iterator[Path]:
         ClaimkindError: another process holds the folder, or there is nothing to resume.
     """
     try:
-        with tracking.locked(str(folder.resolve())).acquire(timeout=0):
+        with tracking.lock(str(folder.resolve())).acquire(timeout=0):
             if not resume:
                 _discard(folder)
             elif not (folder / _RUN_ID).is_file():
@@ -56,5 +56,5 @@ def write_run_id(folder: Path, run_id: str) -> None:
 
 
 def _discard(folder: Path) -> None:
-    tracking.end_as_killed(read_run_id(folder) or "")  # kill -9 left it RUNNING
+    tracking.end_killed_run(read_run_id(folder) or "")  # kill -9 left it RUNNING
     shutil.rmtree(folder, ignore_errors=True)

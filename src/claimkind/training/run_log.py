@@ -19,12 +19,6 @@ _CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
 """By split, the context under which MLflow shows it."""
 _NGRAMS = 20
 """Number of n-grams in the plot, for each label."""
-_PLOTS = {
-    "confusion": plots.plot_confusion,
-    "reliability": plots.plot_reliability,
-    "risk_coverage": plots.plot_risk_coverage,
-    "precision_recall": plots.plot_precision_recall,
-}
 
 
 def log_inputs(tracked: tracking.Run, planned: Plan) -> None:
@@ -52,8 +46,8 @@ def log_evaluation(
     table = predictions_of(dataset.splits[split], predictions.probabilities)
     tracked.log_table(table, f"predictions/{split}.parquet")
     title = f"{dataset.name} {split}, n = {evaluation.n}"
-    for name, plot in _PLOTS.items():
-        tracked.log_figure(plot(predictions.truth, predictions.probabilities, title), f"plots/{split}_{name}.png")
+    for name, figure in plots.figures_of(predictions, title).items():
+        tracked.log_figure(figure, f"plots/{split}_{name}.png")
 
 
 def log_reference(tracked: tracking.Run, calibrated: CalibratedClassifier, raw: np.ndarray) -> None:

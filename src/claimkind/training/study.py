@@ -76,7 +76,7 @@ def open_study(name: str, storage: Storage, *, prune: bool) -> "optuna.Study":
     if storage.address.startswith("sqlite:///"):
         Path(storage.address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     # Under a lock, since several workers may find no tables and create them.
-    with tracking.locked(storage.address), without_experimental_warnings():
+    with tracking.lock(storage.address), without_experimental_warnings():
         return optuna.create_study(
             storage=_open_storage(storage),
             study_name=name,
@@ -110,7 +110,7 @@ def run_of_study(
         ClaimkindError: the earlier trials of the study have other data or settings.
     """
     name = study.study_name
-    with tracking.locked(name):
+    with tracking.lock(name):
         if study.user_attrs.get(_SHARED, shared) != shared:
             raise ClaimkindError(
                 f"the study {name} was of another dataset, model or setting, and its trials do not compare with these: "
@@ -171,5 +171,5 @@ def _open_storage(storage: Storage) -> "optuna.storages.RDBStorage":
 
 def _start_again(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
     """End the MLflow run of a trial whose process was killed, and queue its settings again."""
-    tracking.end_left_running(study.user_attrs.get(_RUN_ID, ""), trial_name(trial))
+    tracking.end_killed_children(study.user_attrs.get(_RUN_ID, ""), trial_name(trial))
     optuna.storages.RetryHeartbeatStaleTrialCallback()(study, trial)

@@ -74,7 +74,7 @@ def training_weights(rows: pd.DataFrame, weighting: RowWeighting, seed: int) -> 
         ClaimkindError: a setting names a source without training rows, or no row is left.
     """
     for key in ("source_weights", "evidence_sources", "train_sources"):
-        _check_names(key, vars(weighting)[key] or (), rows["source"].unique())
+        _check_names(key, vars(weighting)[key] or (), rows["source"].unique().tolist())
     weights = _weights_by_source(rows, weighting)
     labelled = rows["label"].notna().to_numpy()
     order = np.random.default_rng(seed).permutation(len(rows))

@@ -1,4 +1,4 @@
-"""Which runs are compared, what they are called, and which of them becomes champion."""
+"""Which runs are compared, how configurations are named, and which run becomes champion."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ class Experiment:
         self.name = name
 
     def log(self, name, *, seed=0, accuracy=0.75, build="b1", dataset="bundled", draw=None, kind=None, **params) -> str:
-        """A run of a model that is so often right; `draw` says on which sentences."""
+        """Log a run of a model with an expected accuracy; `draw` seeds which sentences it gets right."""
         tags = {"dataset": dataset, "dataset_fingerprint": build, **({"kind": kind} if kind else {})}
         with tracking.start_run(self.name, name, tags) as tracked:
             tracked.log_config({}, {"seed": seed, "model.seed": seed, **params})
@@ -54,19 +54,29 @@ def experiment(store, request):
 
 
 def predictions(accuracy: float, seed: int) -> pd.DataFrame:
-    """Of a model that is so often right, on the same sentences each time."""
+    """Predictions of a model with an expected accuracy, on the same sentences for every seed."""
     truth = np.random.default_rng(0).integers(3, size=SIZE)
     random = np.random.default_rng(seed)
-    said = np.where(random.random(SIZE) < accuracy, truth, (truth + random.integers(1, 3, size=SIZE)) % 3)
+    predicted = np.where(random.random(SIZE) < accuracy, truth, (truth + random.integers(1, 3, size=SIZE)) % 3)
     rows = pd.DataFrame({"id": np.arange(SIZE).astype(str), "group": np.arange(SIZE).astype(str)})
     rows["label"] = [LABELS[index] for index in truth]
-    return rows.assign(**dict(zip(PROBABILITY_COLUMNS, np.eye(3)[said].T, strict=True)))
+    return rows.assign(**dict(zip(PROBABILITY_COLUMNS, np.eye(3)[predicted].T, strict=True)))
 
 
-def test_configurations_of_one_name_are_told_apart_by_their_settings(experiment):
+def test_configurations_of_one_name_are_distinguished_by_their_settings(experiment):
     experiment.log("tfidf-bundled-seed0", **{"model.C": 1})
     experiment.log("tfidf-bundled-seed0", **{"model.C": 9})
     assert set(experiment.compare().index) == {"tfidf-bundled (model.C=1)", "tfidf-bundled (model.C=9)"}
+
+
+def test_the_text_is_the_title_the_table_and_the_verdicts(experiment):
+    experiment.log("good", accuracy=0.9, alpha=1)
+    experiment.log("bad", accuracy=0.5, draw=3, alpha=2)
+    title, header, *rows, verdict = experiment.run().text().splitlines()
+    assert title == "dataset bundled, fingerprint b1, test split"
+    assert header.split()[:2] == ["configuration", "seeds"]
+    assert [row.split()[:3] for row in rows] == [["good", "1", "0.900"], ["bad", "1", "0.500"]]
+    assert verdict.startswith("good is better than bad by ")
 
 
 def test_seeds_under_one_name_are_one_configuration(experiment):
@@ -106,7 +116,7 @@ def test_runs_of_different_builds_are_refused(experiment):
         experiment.compare(runs=["a", "b"])
 
 
-def test_a_run_of_another_dataset_is_told_from_one_that_is_missing(experiment):
+def test_the_error_for_a_run_of_another_dataset_names_the_dataset(experiment):
     experiment.log("a")
     elsewhere = experiment.log("b", dataset="public")
     with pytest.raises(ClaimkindError, match=r"no finished run on dataset 'bundled'.*: a; give dataset_name or"):
@@ -137,7 +147,7 @@ def test_a_training_is_compared_and_not_the_evaluation_of_its_own_model(experime
     assert moved == [trained]
 
 
-def test_names_tell_in_what_a_configuration_differs_from_most(experiment):
+def test_names_show_the_settings_that_differ_from_the_most_common_ones(experiment):
     for number in range(3):
         experiment.log("x", **({"a": 1, "b": 1, "c": 1, "d": 1} | {"abcd"[number]: 2}))
     experiment.log("x", a=1, b=1, c=1, d=2)

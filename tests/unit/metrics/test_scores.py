@@ -36,10 +36,10 @@ def test_a_class_without_any_case_counts_zero():
 
 
 def test_brier_score_and_calibration_error_of_known_cases():
-    sure = np.eye(3)[[0, 1]]
-    assert calibration.brier_score(np.array([0, 1]), sure) == 0
-    assert calibration.brier_score(np.array([1, 0]), sure) == 2
-    assert calibration.expected_calibration_error(np.array([0, 0]), sure) == pytest.approx(0.5)
+    confident = np.eye(3)[[0, 1]]
+    assert calibration.brier_score(np.array([0, 1]), confident) == 0
+    assert calibration.brier_score(np.array([1, 0]), confident) == 2
+    assert calibration.expected_calibration_error(np.array([0, 0]), confident) == pytest.approx(0.5)
 
 
 def test_calibration_error_of_calibrated_predictions_is_small():
@@ -61,7 +61,7 @@ def test_intervals_resample_groups_not_sentences():
     assert by_row["accuracy"].high - by_row["accuracy"].low < 0.07
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say():
+def test_intervals_cover_the_truth_at_their_level():
     random = np.random.default_rng(2)
     covered = 0
     for seed in range(200):

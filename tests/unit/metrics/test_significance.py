@@ -20,7 +20,7 @@ def simulated(random, size=600, accuracies=(0.75, 0.75), groups_of=1):
     return sentences, {f"model {index}": model(accuracy) for index, accuracy in enumerate(accuracies)}
 
 
-def test_a_plain_difference_is_said_in_words():
+def test_a_clear_difference_has_a_verdict_in_words():
     sentences, models = simulated(np.random.default_rng(0), accuracies=(0.7, 0.8))
     [difference] = compare_all(models, sentences)
     assert difference.separable
@@ -28,7 +28,7 @@ def test_a_plain_difference_is_said_in_words():
     assert difference.macro_f1.low < difference.macro_f1.value < difference.macro_f1.high < 0
 
 
-def test_what_cannot_be_told_apart_says_how_many_sentences_it_takes():
+def test_a_difference_that_is_not_significant_comes_with_the_sentences_needed():
     sentences, models = simulated(np.random.default_rng(2), size=150, accuracies=(0.74, 0.78))
     [difference] = compare_all(models, sentences)
     assert not difference.separable
@@ -51,7 +51,7 @@ def test_sentences_of_one_group_count_less():
     assert grouped.high - grouped.low == pytest.approx(alone.high - alone.low, rel=0.1), "copies narrow the interval"
 
 
-def test_seeds_that_scatter_widen_the_interval():
+def test_seeds_that_vary_widen_the_interval():
     random = np.random.default_rng(0)
     sentences, models = simulated(random, accuracies=(0.5, 0.75, 0.95))
     scattered = np.concatenate(list(models.values()))
@@ -61,7 +61,7 @@ def test_seeds_that_scatter_widen_the_interval():
     assert found["scattered"].high - found["scattered"].low > 2 * (found["steady"].high - found["steady"].low)
 
 
-def test_a_plain_difference_stays_plain_among_many_models():
+def test_a_clear_difference_stays_significant_among_many_models():
     accuracies = np.linspace(0.4, 0.95, 12)
     sentences, models = simulated(np.random.default_rng(0), accuracies=accuracies)
     worst_and_best = next(d for d in compare_all(models, sentences, samples=400) if d[:2] == ("model 0", "model 11"))
@@ -76,7 +76,7 @@ def test_more_sentences_are_needed_than_there_are_wherever_models_are_not_separa
                 assert difference.sentences_needed > 600, difference.verdict()
 
 
-def test_of_one_group_nothing_is_known():
+def test_one_group_gives_no_interval():
     sentences, models = simulated(np.random.default_rng(0), accuracies=(0.5, 0.9), groups_of=600)
     [difference] = compare_all(models, sentences)
     assert difference.verdict() == "model 0 and model 1: not separable on 600 sentences of one group (one seed each)"
@@ -86,7 +86,7 @@ def test_of_one_group_nothing_is_known():
 
 
 def test_few_groups_make_an_interval_wide():
-    """Of three groups the plain bootstrap knows ten samples, and is sure far too often."""
+    """Three groups give the plain bootstrap only ten different samples, so its intervals are too narrow."""
     random = np.random.default_rng(0)
     separable = 0
     for _ in range(100):
@@ -99,7 +99,7 @@ def test_few_groups_make_an_interval_wide():
     assert separable <= 2
 
 
-def test_few_seeds_that_scatter_are_no_difference():
+def test_few_seeds_that_vary_make_no_significant_difference():
     random = np.random.default_rng(0)
     separable = 0
     for _ in range(100):
@@ -119,13 +119,13 @@ def test_of_few_groups_more_sentences_are_needed_than_there_are():
         assert difference.separable or (difference.sentences_needed or 1000) > 120
 
 
-def test_a_class_that_a_sample_leaves_out_says_nothing():
+def test_a_class_that_a_sample_leaves_out_does_not_lower_its_score():
     truth = np.array([0] * 30 + [1] * 30 + [2] * 2)
     sentences = Sentences(truth, np.r_[np.arange(60), 60, 60])
     assert bootstrap_scores({"perfect": one_hot(truth)[None]}, sentences)["perfect"]["macro_f1"].low == 1
 
 
-def test_where_seeds_scatter_more_of_them_are_needed_and_not_more_sentences():
+def test_if_seeds_vary_too_much_the_verdict_asks_for_more_seeds():
     random = np.random.default_rng(0)
     sentences, models = simulated(random, size=2000, accuracies=(0.6, 0.8, 0.9, 0.66, 0.76, 0.9))
     rows = list(models.values())

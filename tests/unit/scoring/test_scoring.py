@@ -194,10 +194,10 @@ def test_a_column_without_a_name_keeps_none(tmp_path, monkeypatch):
 
 def test_a_table_beside_documents_keeps_its_columns_apart(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.txt").write_text("Sun. Fog.")
+    (tmp_path / "in" / "a.txt").write_text("It is wet. Fog came.")
     (tmp_path / "in" / "b.csv").write_text("document,start,text\nMine,now,Rain.\n")
     scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.parquet")
-    assert scored["start"].tolist()[:2] == [0, 5] and scored["input_start"].tolist()[2] == "now"
+    assert scored["start"].tolist()[:2] == [0, 11] and scored["input_start"].tolist()[2] == "now"
     assert scored["document"].tolist()[:2] == ["a.txt"] * 2 and scored["input_document"].tolist()[2] == "Mine"
 
 

@@ -86,38 +86,38 @@ def test_an_error_in_the_other_settings_is_found_before_the_first_trial(config):
         ({"model.C": {"low": 1.0, "high": 2.0, "log": "maybe"}}, "search.model.C.log=maybe, expected true or false"),
     ],
 )
-def test_a_space_that_cannot_be_searched_is_one_sentence(config, search, message):
+def test_a_malformed_space_is_one_sentence(config, search, message):
     with pytest.raises(ClaimkindError, match=message):
         run(config(search=search))
 
 
 @pytest.mark.slow
-def test_workers_that_start_on_fresh_stores_lose_no_trial(config, in_workspace, tmp_path):
+def test_workers_that_start_on_new_stores_lose_no_trial(config, in_workspace, tmp_path):
     found = run(config(trials=6, workers=2, experiment_name="workers"))
     assert len(found.trials) >= 6
     assert (found.trials["state"] == "complete").all()
     assert found.trials["trial"].is_unique
 
 
-def test_a_study_of_other_choices_is_not_mixed_with_these(config):
+def test_a_study_of_other_choices_is_refused(config):
     run(config(search={"model.min_df": {"choices": [1, 2]}}, study_name="mine", trials=1))
     with pytest.raises(ClaimkindError, match="does not go with what the study mine searched before"):
         run(config(search={"model.min_df": {"choices": [1, 3]}}, study_name="mine", trials=2))
 
 
-def test_a_study_of_another_model_is_not_mixed_with_this(config):
+def test_a_study_of_another_model_is_refused(config):
     run(config(study_name="mine", trials=1))
     with pytest.raises(ClaimkindError, match="the study mine was of another dataset, model or setting"):
         run(config(model={**MODEL, "min_df": 2}, study_name="mine", trials=2))
 
 
-def test_a_range_of_whole_numbers_is_searched_between_them_where_the_setting_has_fractions(config):
+def test_a_float_is_searched_on_fractions_although_its_range_has_whole_ends(config):
     found = run(config(search={"model.C": {"low": 1, "high": 2}, "model.min_df": {"low": 1, "high": 2}}, trials=3))
     assert any(value % 1 for value in found.trials["model.C"])
     assert not any(value % 1 for value in found.trials["model.min_df"])
 
 
-def test_a_trial_that_fails_does_not_end_the_search_and_many_do(config, monkeypatch, caplog):
+def test_a_failed_trial_does_not_end_the_search_but_five_in_a_row_do(config, monkeypatch, caplog):
     errors: list[Exception] = [ClaimkindError("too rare: lower model.min_df"), RuntimeError("out of memory")]
 
     def trained(planned, *_):
@@ -141,7 +141,7 @@ def test_a_trial_that_fails_does_not_end_the_search_and_many_do(config, monkeypa
         ({"resume": True}, "a search goes on by itself"),
     ],
 )
-def test_settings_that_no_search_can_have_are_one_sentence(config, settings, message):
+def test_wrong_settings_of_a_search_are_one_sentence(config, settings, message):
     with pytest.raises(ClaimkindError, match=message):
         run(config(**settings))
 
@@ -158,7 +158,7 @@ def test_a_searched_seed_is_the_seed_of_the_model():
     assert (changed.seed, changed.model["seed"]) == (3, 3)
 
 
-def test_epochs_are_compared_with_epochs_whatever_the_batch_size(config, monkeypatch):
+def test_pruning_compares_trials_by_epochs_whatever_the_batch_size(config, monkeypatch):
     def trained(planned, name, parent_run_id, on_metrics):
         """An epoch has as many steps as `min_df` says; all but the first eight trainings are hopeless."""
         score = 0.8 if len(seen) < 8 else 0.1

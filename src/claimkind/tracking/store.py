@@ -1,0 +1,132 @@
+"""The MLflow tracking store: connecting to it, and reading and ending runs in it."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from filelock import FileLock
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+
+from claimkind.errors import ClaimkindError
+from claimkind.manifest import fingerprint
+
+
+def lock(name: str) -> FileLock:
+    """A lock between the processes of this user on this machine.
+
+    Args:
+        name: of what only one process may do at a time.
+    """
+    return FileLock(Path(tempfile.gettempdir()) / f"claimkind-{os.getuid()}-{fingerprint({'locked': name})}.lock")
+
+
+def prepare_store(experiment_name: str) -> None:
+    """Select an experiment, and create it and the store if they do not exist.
+
+    Under a lock, since MLflow creates the tables of a new database without one: of several processes that start
+    together, all but one would crash.
+
+    Raises:
+        ClaimkindError: the store does not answer, or the experiment was deleted.
+    """
+    with lock(mlflow.get_tracking_uri()):
+        try:
+            mlflow.set_experiment(experiment_name)
+        except (MlflowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            if "deleted experiment" in reason:
+                raise ClaimkindError(
+                    f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
+                    f"`mlflow experiments restore --experiment-id …`, or give experiment_name"
+                ) from None
+            raise ClaimkindError(
+                f"the MLflow store {mlflow.get_tracking_uri()} does not answer ({reason}): check MLFLOW_TRACKING_URI"
+            ) from None
+
+
+def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
+    """Finished runs of an experiment, the newest first, as MLflow's table of runs.
+
+    Raises:
+        ClaimkindError: there is no such experiment, or MLflow does not accept the filter.
+    """
+    with lock(mlflow.get_tracking_uri()):  # as in `prepare_store`, which would create the experiment
+        if mlflow.get_experiment_by_name(experiment_name) is None:
+            known = sorted(experiment.name for experiment in mlflow.search_experiments())
+            raise ClaimkindError(
+                f"{mlflow.get_tracking_uri()} has no experiment {experiment_name!r}, expected one of "
+                f"{', '.join(known)}: train with scripts/train.py first, or correct it"
+            )
+    try:
+        runs = mlflow.search_runs(
+            experiment_names=[experiment_name],
+            filter_string=f"attributes.status = 'FINISHED' and {filter_string}",
+            order_by=["attributes.start_time DESC"],
+        )
+    except MlflowException as error:  # a quotation mark in a name, for example
+        raise ClaimkindError(
+            f"MLflow finds no runs by {filter_string} ({str(error).splitlines()[0]}): correct the name"
+        ) from None
+    return pd.DataFrame(runs)
+
+
+def get_run(run_id: str) -> MlflowRun | None:
+    """A run as MLflow returns it; None if there is none of this id or it was deleted."""
+    try:
+        run = mlflow.get_run(run_id)
+    except MlflowException:
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def run_exists(run_id: str) -> bool:
+    """Whether the store has a run of this id that was not deleted."""
+    return get_run(run_id) is not None
+
+
+def run_tags(run_id: str) -> dict[str, str]:
+    """The tags of a run; empty if the run does not exist."""
+    run = get_run(run_id)
+    return dict(run.data.tags) if run else {}
+
+
+def fetch_table(run_id: str, name: str) -> pd.DataFrame:
+    """Read a parquet table that a run logged.
+
+    Raises:
+        ClaimkindError: the run has no such table.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return pd.read_parquet(
+                mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
+            )
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ClaimkindError(
+            f"run {run_id} holds no {name} ({reason}), expected its predictions: train it again, or if it is an "
+            "evaluation, evaluate on that split"
+        ) from None
+
+
+def end_killed_run(run_id: str) -> None:
+    """Set a run that a killed process left RUNNING to KILLED; any other run stays as it is."""
+    run = get_run(run_id) if run_id else None
+    if run and run.info.status == "RUNNING":
+        mlflow.MlflowClient().set_terminated(run_id, "KILLED")
+
+
+def end_killed_children(parent_run_id: str, run_name: str) -> None:
+    """Do the same with the child runs of a run that have a given name."""
+    parent = get_run(parent_run_id)
+    if parent is None:
+        return
+    found = mlflow.MlflowClient().search_runs(
+        [parent.info.experiment_id],
+        f"tags.`mlflow.parentRunId` = '{parent_run_id}' and tags.`mlflow.runName` = '{run_name}'",
+    )
+    for run in found:
+        end_killed_run(run.info.run_id)

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from claimkind.dataset.load import load_dataset
+from claimkind.errors import ClaimkindError
+from claimkind.evaluation.probe import LinearProbe
+from claimkind.evaluation.saved_model import report_on_probe, report_on_split
+from claimkind.labels import PROBABILITY_COLUMNS
+from tests.unit.evaluation.test_probe import TEST, TRAIN, LengthAndLovely, source
+
+
+class Abstaining:
+    """Labels sentences with *may* speculative with confidence 0.9, others factual with confidence 0.5."""
+
+    abstain_below = 0.8
+
+    def predict_proba(self, texts):
+        return np.array([[0.05, 0.9, 0.05] if "may" in text else [0.5, 0.3, 0.2] for text in texts])
+
+
+@pytest.fixture
+def report(workspace, seeds):
+    dataset = load_dataset(workspace / "data", "tiny")
+    return report_on_split(Abstaining(), dataset, "test", seeds / "behaviour" / "pairs.jsonl", 50)
+
+
+def test_the_text_is_the_title_and_all_tables(report):
+    lines = report.text().splitlines()
+    assert lines[0] == report.title and lines[0].startswith("tiny test, fingerprint ")
+    headings = [line for line, before in zip(lines[1:], lines, strict=False) if before == ""]
+    assert headings == ["whole", "classes", "sources", "genres", "slices", "behaviour"]
+
+
+def test_a_model_that_abstains_is_reported_with_its_coverage(report):
+    whole = report.tables["whole"].set_index("figure")["value"]
+    assert whole["share not undecided"] == f"{report.metrics['test_coverage_decided']:.3f}"
+    assert whole["accuracy of these"] == "1.000"
+    assert 0 < report.metrics["test_coverage_decided"] < 1
+
+
+def test_the_report_holds_the_predictions_that_compare_reads(report):
+    predictions = report.predictions["test"]
+    assert {"id", "group", "label", *PROBABILITY_COLUMNS} <= set(predictions)
+    assert report.tags["dataset"] == "tiny" and report.metrics["behaviour_pass_rate"] == 1
+
+
+def test_a_missing_behaviour_suite_is_one_sentence(workspace, tmp_path):
+    with pytest.raises(ClaimkindError, match=r"pairs\.jsonl"):
+        report_on_split(Abstaining(), load_dataset(workspace / "data", "tiny"), "test", tmp_path / "pairs.jsonl", 50)
+
+
+def test_a_probe_is_reported_with_its_interval(tmp_path):
+    report = report_on_probe(LengthAndLovely(), LinearProbe("news", source(tmp_path, train=TRAIN, test=TEST)), 50)
+    assert report.title == "news, linear probe trained on 40 sentences, n = 3"
+    assert report.text().splitlines()[2] == "probe"
+    assert set(report.metrics) == {"news_macro_f1", "news_macro_f1_low", "news_macro_f1_high", "news_accuracy"}
+    assert report.predictions == {}
