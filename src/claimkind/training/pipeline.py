@@ -86,7 +86,7 @@ def train(planned: Plan, folder: Path) -> TrainedRun:
 
     Args:
         planned: the plan.
-        folder: for checkpoints; training goes on from those that are there.
+        folder: for checkpoints; training resumes from those in it.
     """
     examples = training_examples(planned)
     validation, test = (planned.dataset.splits[split] for split in _HELD_OUT)

@@ -32,7 +32,7 @@ def log_inputs(tracked: tracking.Run, planned: Plan) -> None:
 
 
 def training_metrics_to(tracked: tracking.Run) -> OnMetrics:
-    """A function that logs the metrics of a training as it goes on, below `training/`."""
+    """A callback that logs the metrics of a running training, with names below `training/`."""
     return lambda step, metrics: tracked.log_metrics(
         {f"training/{name}": value for name, value in metrics.items()}, step
     )

@@ -98,8 +98,7 @@ def suggest(trial: "optuna.Trial", space: Space, study: str) -> dict[str, Any]:
             suggested[key] = where.suggest(trial, key)
         except ValueError as error:
             raise ClaimkindError(
-                f"search.{key} does not go with what the study {study} searched before ({error}): give another "
-                "study_name"
+                f"search.{key} differs from what the study {study} searched before ({error}): give another study_name"
             ) from None
     return suggested
 

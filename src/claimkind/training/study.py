@@ -113,8 +113,8 @@ def run_of_study(
     with tracking.lock(name):
         if study.user_attrs.get(_SHARED, shared) != shared:
             raise ClaimkindError(
-                f"the study {name} was of another dataset, model or setting, and its trials do not compare with these: "
-                "give another study_name"
+                f"the study {name} was of another dataset, model or setting, so its trials cannot be compared with "
+                "these: give another study_name"
             )
         study.set_user_attr(_SHARED, shared)
         if not tracking.run_exists(study.user_attrs.get(_RUN_ID, "")):  # not created yet, or deleted since

@@ -45,7 +45,7 @@ class Search(NamedTuple):
 
 
 class _FailedTrialError(Exception):
-    """A trial failed; the search goes on with other settings."""
+    """A trial failed; the search continues with other settings."""
 
 
 def work_in_processes(search: Search, workers: int) -> None:
@@ -145,7 +145,7 @@ class _Objective:
 
 
 def _report_to(trial: "optuna.Trial", *, prune: bool) -> OnMetrics:
-    """A function that reports the metrics of a training to Optuna, and ends the training if the trial is pruned."""
+    """A callback that reports the metrics of a training to Optuna, and ends the training if the trial is pruned."""
     evaluations = itertools.count(1)  # not steps: their number in an epoch depends on the batch size
 
     def report(_: int, metrics: Mapping[str, float]) -> None:

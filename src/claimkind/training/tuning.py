@@ -17,8 +17,8 @@ from claimkind.training.trials import Search, work_in_processes
 def run(config: TuneConfig) -> SearchResult:
     """Search until enough trials are finished; see `configs/tune.yaml`.
 
-    Trials are compared on the validation split. When called again after a crash, or at the same time in several
-    terminals, the search goes on in the same study: finished trials are kept, interrupted ones are started again.
+    Trials are compared on the validation split. A call after a crash, or at the same time in another terminal, works
+    on the same study: finished trials are kept, interrupted ones are started again.
 
     Raises:
         ClaimkindError: Optuna is not installed, the search space or a setting is wrong, or trials keep failing.
@@ -26,7 +26,9 @@ def run(config: TuneConfig) -> SearchResult:
     if optuna is None:
         raise ClaimkindError("optuna is not installed, expected the extra tune: pip install -e '.[tune]'")
     if config.resume or config.run_name:
-        raise ClaimkindError("resume and run_name are of one training: a search goes on by itself, see study_name")
+        raise ClaimkindError(
+            "resume and run_name are settings of one training: a search resumes by itself, see study_name"
+        )
     _check_counts(trials=config.trials, workers=config.workers, heartbeat_seconds=config.heartbeat_seconds)
     settings = asdict(config)
     space = parse_space(config.search, _of_training(settings))

@@ -101,7 +101,7 @@ def test_workers_that_start_on_new_stores_lose_no_trial(config, in_workspace, tm
 
 def test_a_study_of_other_choices_is_refused(config):
     run(config(search={"model.min_df": {"choices": [1, 2]}}, study_name="mine", trials=1))
-    with pytest.raises(ClaimkindError, match="does not go with what the study mine searched before"):
+    with pytest.raises(ClaimkindError, match="search.model.min_df differs from what the study mine searched before"):
         run(config(search={"model.min_df": {"choices": [1, 3]}}, study_name="mine", trials=2))
 
 
@@ -138,7 +138,7 @@ def test_a_failed_trial_does_not_end_the_search_but_five_in_a_row_do(config, mon
     [
         ({"storage": "nosuch://x"}, r"storage=nosuch://x does not open \("),
         ({"heartbeat_seconds": 0}, "heartbeat_seconds=0, expected 1 at least"),
-        ({"resume": True}, "a search goes on by itself"),
+        ({"resume": True}, "a search resumes by itself"),
     ],
 )
 def test_wrong_settings_of_a_search_are_one_sentence(config, settings, message):
