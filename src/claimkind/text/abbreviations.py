@@ -8,8 +8,8 @@ def _words(text: str) -> frozenset[str]:
 TITLES = _words(
     """
     adm ald amb asst atty attys bp brig capt cdr chanc chas cmdr cmdt col comdr cpl cpt dep det dir dr drs fr ft gen
-    gens geo gov govs hon insp lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs pte pvt
-    rep reps rev revs sec sen sens sfc sgt sgts spc sra srta ssgt st ste supt thos treas wm
+    gens geo gov govs hon insp jas jos lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs
+    pte pvt rep reps rev revs rt sec sen sens sfc sgt sgts spc sra srta ssgt st ste supt thos treas wm
     """
 )
 """Before a name, never at the end of a sentence. `St.`, `Ft.` and `Mt.` begin names of places."""
