@@ -1,5 +1,6 @@
 """The scoring engine: read in chunks, split documents into sentences, label, write, and lose nothing on the way."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,9 @@ def run(config: ScoreConfig) -> Summary:
     from claimkind import tracking
 
     options = ReadOptions(
-        config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator)
-    )
+        config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
+        config.line_breaks,
+    )  # fmt: skip
     _check_processes(config.processes)
     report = _check_report(config.report, explain=config.explain)
     journal, listing = _check_files(Path(config.input), Path(config.output))
@@ -130,7 +132,7 @@ def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
     with job.journal.opened(job.fingerprint()), _progress(job) as progress:
         parts, done = 0, job.journal.done
         size = _characters_to_split(job)
-        for rows, rejected in _scored(job):
+        for rows, rejected in _scored(job, summary.joined):
             parts += 1
             summary.add(rows, rejected, resumed=parts <= done)
             _advance(progress, summary, size)
@@ -188,9 +190,9 @@ def _advance(progress: Any, summary: Summary, size: int | None) -> None:
     progress.update(summary.rows - progress.n)
 
 
-def _scored(job: Job) -> Iterator[tuple[pd.DataFrame, list[Rejected]]]:
+def _scored(job: Job, joined: Counter[str]) -> Iterator[tuple[pd.DataFrame, list[Rejected]]]:
     """The rows of each part and those rejected in it: read where it is done, else scored and written."""
-    chunks = regroup(read_units(job.files, job.options), job.options.chunk_size)
+    chunks = regroup(read_units(job.files, job.options, joined=joined), job.options.chunk_size)
     done = job.journal.done
     for number in range(done):
         next(chunks, None)

@@ -61,6 +61,8 @@ class Summary:
         """Why rows were rejected."""
         self.unread: dict[str, str] = {}
         """By the name of each file that was not read, or not to its end: why."""
+        self.joined: Counter[str] = Counter()
+        """By file, the number of documents of which line breaks are read as blanks."""
         self.passed_over: Mapping[str, int] = {}
         """How many files are of a kind that is not read, by kind."""
         self._peak = peak_mib()
@@ -107,9 +109,18 @@ class Summary:
             lines.append(f"{self.resumed:,} of them were there from an earlier run")
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
+        if self.joined:
+            lines.append(self._line_breaks())
         if self.reasons:
             lines.append(f"{self.reasons.total():,} rows rejected ({self._reasons()}), see {self.rejected_path}")
         return "\n".join([*lines, *(f"not read: {line}" for line in self._not_read()), *self._drift()])
+
+    def _line_breaks(self) -> str:
+        names = list(self.joined)[:_NAMED] + ["others"] * (len(self.joined) > _NAMED)
+        return (
+            f"line breaks within paragraphs are read as blanks in {self.joined.total():,} hard-wrapped documents "
+            f"({', '.join(names)}); line_breaks=keep ends sentences there"
+        )
 
     def problems(self) -> str:
         """Why rows were rejected and files were not read, in one line."""

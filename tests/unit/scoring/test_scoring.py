@@ -16,7 +16,6 @@ from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring import engine, report
 from claimkind.scoring.inputs import split_documents
-from claimkind.scoring.pyfunc import SentenceModel
 from claimkind.scoring.report import write_report
 
 
@@ -317,6 +316,32 @@ def test_documents_are_split_and_offsets_point_at_their_text(tmp_path, monkeypat
     assert [text[start:end] for start, end in zip(one["start"], one["end"], strict=True)] == one["text"].tolist()
 
 
+WRAPPED = (
+    "The committee reviewed the report on Monday\r\nand may approve the budget before the end\r\nof the year. Members "
+    "of the board, who met\r\ntwice, called the plan a disgrace.\r\n"
+)
+
+
+@pytest.mark.parametrize(("line_breaks", "sentences"), [("auto", 2), ("join", 2), ("keep", 5)])
+def test_lines_of_a_hard_wrapped_text_are_joined(line_breaks, sentences, tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(WRAPPED, newline="")
+    use_model(monkeypatch, tmp_path / "model")
+    config = ScoreConfig(input=str(tmp_path / "in.txt"), output=str(tmp_path / "o.jsonl"), line_breaks=line_breaks)
+    summary = engine.run(config)
+    scored = pd.read_json(tmp_path / "o.jsonl", lines=True)
+    assert len(scored) == sentences
+    for text, start, end in zip(scored["text"], scored["start"], scored["end"], strict=True):
+        assert WRAPPED[start:end].split() == text.split()
+    told = "line breaks within paragraphs are read as blanks in 1 hard-wrapped documents (in.txt)" in summary.text()
+    assert told == (line_breaks != "keep")
+
+
+def test_an_unknown_way_to_treat_line_breaks_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(WRAPPED)
+    with pytest.raises(ClaimkindError, match="line_breaks=wrap is unknown, expected one of auto, keep, join"):
+        score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", line_breaks="wrap")
+
+
 def test_a_column_of_documents_is_split_when_asked(tmp_path, monkeypatch):
     ROWS.to_parquet(tmp_path / "in.parquet")
     scored = score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl", unit="document")
@@ -399,16 +424,6 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
 def test_no_text_gives_no_row_but_all_columns():
     assert label_texts(MaySpeculates(), []).columns.tolist() == list(OUTPUT_COLUMNS)
     assert len(label_with_windows(MaySpeculates(), [])) == 0
-
-
-def test_a_served_model_gives_no_label_where_there_is_no_text():
-    model = SentenceModel()
-    model.classifier = MaySpeculates()
-    rows = pd.DataFrame({"text": ["Sun.", None, "It may rain."]}, index=[5, 6, 7])
-    labelled = model.predict(None, rows)
-    assert labelled.columns.tolist() == list(OUTPUT_COLUMNS)
-    assert labelled.isna().all(axis=1).tolist() == [False, True, False]
-    assert labelled["label"].tolist()[::2] == ["factual", "speculative"]
 
 
 def test_equal_sentences_are_asked_once():
