@@ -105,6 +105,22 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
     return main
 
 
+def overrides(name: str, group: str) -> list[str] | None:
+    """The arguments that the running script was given.
+
+    Args:
+        name: of the script.
+        group: a group of configurations whose choice comes first, even where it is the default.
+
+    Returns:
+        The arguments in Hydra's syntax, or None outside of that script.
+    """
+    if not HydraConfig.initialized() or HydraConfig.get().job.config_name != name:
+        return None
+    choice = f"{group}={HydraConfig.get().runtime.choices[group]}"
+    return [choice, *(given for given in HydraConfig.get().overrides.task if given != choice)]
+
+
 def _function_of(name: str) -> Callable[[Any], object]:
     module, _, function = COMMANDS[name].partition(":")
     found: Callable[[Any], object] = vars(importlib.import_module(module))[function]

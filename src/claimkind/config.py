@@ -241,6 +241,9 @@ class ScoreConfig:
     """Number of rows that are scored and written at once."""
     separator: str | None = None
     """Between the cells of a CSV file: a character, comma, semicolon, tab or pipe; null detects it."""
+    line_breaks: str = "auto"
+    """What a single line break in a text is: `keep` ends the sentence there, `join` reads it as a blank; `auto` joins
+    the lines of texts that were cut at a width."""
     max_rejected: int | None = None
     """Stop when more rows than this cannot be scored; null never stops."""
     processes: int | None = None

@@ -21,6 +21,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from claimkind.config import SCHEMAS, register_schemas, to_schema
+from claimkind.io.compression import COMPRESSIONS
+from claimkind.io.formats import FORMATS
 from tests.conftest import ROOT, run_script
 from tests.pipeline.test_demo import wait_for
 
@@ -182,7 +184,7 @@ def execute(command: Command, folder: Path, encoder: Path) -> subprocess.Complet
     if script == "build_dataset":
         extra = ["dataset.near_duplicate_threshold=1", f"--config-dir={folder / 'configs'}"]
     if script == "train" and ("model=minilm" in arguments or not any(a.startswith("model=") for a in arguments)):
-        extra = [f"model.encoder={encoder}", "model.revision=null", "model.sha256=null", "model.epochs=2"]
+        extra = [f"model.encoder={encoder}", "model.epochs=2"]
     if script == "tune":
         extra = ["trials=2"]
     return run_script(script, *arguments, *extra, cwd=folder)
@@ -277,6 +279,12 @@ def test_every_dependency_has_a_reason():
     reasons = read("docs/architecture.md").partition("## Dependencies")[2]
     missing = sorted(name for name in names if f"`{name}`" not in reasons)
     assert not missing, f"docs/architecture.md gives no reason for {', '.join(missing)}"
+
+
+def test_every_file_ending_is_documented():
+    page = read("docs/scoring.md")
+    missing = [ending for ending in (*FORMATS, *COMPRESSIONS) if f"`{ending}`" not in page]
+    assert not missing, f"docs/scoring.md lacks {', '.join(missing)}"
 
 
 def test_the_readme_is_short():

@@ -32,7 +32,7 @@ def logged(tmp_path_factory):
             uri = tracked.log_model(fitted)
         blurred = [f"{text} Perhaps it may." if number % 3 == 0 else text for number, text in enumerate(texts)]
         rows = pd.DataFrame({"id": range(len(texts)), "text": blurred, "label": kinds, "a.b": "x"})
-        rows.loc[[3, 5], "text"] = [None, " \n\u00a0"]
+        rows.loc[[3, 5], "text"] = [None, " \n\u00a0\u200b"]
         rows.to_parquet("rows.parquet", index=False)
         yield folder, uri
 

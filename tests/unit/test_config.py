@@ -171,6 +171,13 @@ def test_every_setting_has_a_docstring(schema):
     assert {entry.name for entry in fields(schema)} - inherited == documented
 
 
+@pytest.mark.parametrize("nulls", [[], ["model.revision=null", "model.sha256=null"]])
+def test_another_encoder_on_the_command_line_has_no_pin_of_the_default_one(nulls):
+    config = to_schema(composed("train", "model.encoder=another/encoder", *nulls), SCHEMAS["train"])
+    settings = build(config.model, "model", PACKAGES["model"]).settings
+    assert (settings.encoder, settings.revision, settings.sha256) == ("another/encoder", None, None)
+
+
 @pytest.mark.parametrize("file", [name for name in FILES if name.startswith("model/")])
 def test_model_files_give_the_seed_of_the_run(file):
     config = to_schema(composed("train", f"model={Path(file).name}", "seed=7"), SCHEMAS["train"])

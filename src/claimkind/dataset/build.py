@@ -1,5 +1,6 @@
 """Building a dataset: gather the rows, split them by group, write parquet files, data card and manifest."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from claimkind import __version__
+from claimkind.command import overrides
 from claimkind.config import BuildDatasetConfig, build
 from claimkind.dataset.card import write_card
 from claimkind.dataset.contamination import check_contamination
@@ -64,6 +66,7 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
     description = {
         **_describe(asdict(dataset)),
         "citations": {name: source.citation for name, source in sources.items() if source.citation},
+        "provenance": {name: source.provenance for name, source in sources.items() if source.provenance},
         "left_out_by_licence_or_without_any_label": len(read) - len(usable),
         "labels_corrected_by_hand": corrected,
         **found.counts,
@@ -102,10 +105,19 @@ def _describe(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": settings["name"],
         "claimkind": __version__,
-        "command": f"python scripts/build_dataset.py dataset={settings['name']}",
+        "command": _command(),
         "settings": {**kept, "sources": list(settings["sources"])},
         "labels": list(LABELS),
     }
+
+
+def _command() -> str | None:
+    """The command line that builds the dataset again, without paths; None if no script is running."""
+    given = overrides("build_dataset", "dataset")
+    if given is None:
+        return None
+    kept = [argument for argument in given if not argument.lstrip("+").startswith("paths.")]
+    return shlex.join(["python", "scripts/build_dataset.py", *kept])
 
 
 def _write(folder: Path, description: Mapping[str, Any], splits: Mapping[str, pd.DataFrame]) -> BuildSummary:

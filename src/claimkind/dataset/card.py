@@ -1,4 +1,4 @@
-"""The data card: what a dataset holds, where it comes from, how far it can be trusted."""
+"""The data card: what a dataset holds, where it comes from, how reliable its labels are."""
 
 import re
 from collections.abc import Mapping
@@ -10,96 +10,113 @@ from sklearn.metrics import cohen_kappa_score
 
 from claimkind.labels import LABELS
 
-_PROVENANCE = """\
-The sources `documents` and `contrast` were written for this project with a language model, save the document
-`article`, which is the project user's own. Labels were given by a language model that read each sentence alone, in two
-passes in different orders under `seeds/GUIDE.md`; where the two differed, a third decided. `seeds/README.md` says how
-independent the passes were.
-All votes are kept in the column `votes`, and `rule` names the rule of the guide that decided."""
-
-_LIMITS = """\
-- No person has checked the labels. The passes come from the same model, so their agreement says how stable the guide
-  is, not how right the labels are.
-- Text written by a language model is cleaner and more even than what people write; figures on it flatter a model.
-- The label is that of the sentence read alone: sentences whose kind depends on the text around them are labelled by
-  what they say out of context.
-- English only."""
-
 
 def write_card(path: Path, description: Mapping[str, Any], splits: Mapping[str, pd.DataFrame]) -> None:
-    """Write the card of a dataset in the form of Hugging Face's dataset cards."""
+    """Write the card of a dataset in the form of Hugging Face's dataset cards.
+
+    A section is left out where the dataset has nothing for it, so that the card claims only what is true of it.
+
+    Args:
+        path: the file to write.
+        description: content of the dataset's manifest.
+        splits: rows of each split.
+    """
     rows = pd.concat([part.assign(split=name) for name, part in splits.items()], ignore_index=True)
     sections = {
-        "": f"Sentences labelled {', '.join(LABELS)}. Built by `{description['command']}`; "
-        f"fingerprint `{description['fingerprint']}`.",
         "Counts": "\n\n".join(_counts(rows, column) for column in ("split", "source", "genre")),
-        "Where it comes from": _PROVENANCE + "\n\n" + _citations(description),
-        "Agreement of the two passes": _agreement(rows),
-        "Agreement with the corpora's own labels": _agreement_with_sources(rows),
-        "Evidence": _evidence(description),
-        "Rules that decided": _table(pd.crosstab(rows["rule"], rows["label"])),
-        "Most frequent phrases of the documents": _phrases(rows[rows["source"] == "documents"]),
+        "Where it comes from": _origins(description),
+        "Agreement of the first two votes": _agreement(rows),
+        "Agreement with the labels of the sources": _agreement_with_sources(rows),
+        "Evidence": _evidence(description, rows),
+        "Rules that decided": _rules(rows),
+        "Most frequent phrases of the documents": _phrases(rows[rows["start"].notna()]),
         "Licences": _counts(rows, "licence"),
         "Duplicates and splits": _splitting(description),
-        "Known limits": _LIMITS,
     }
-    body = [
-        f"## {title}\n\n{text}" if title else f"# {description['name']}\n\n{text}" for title, text in sections.items()
+    body = [f"## {title}\n\n{text}" for title, text in sections.items() if text]
+    path.write_text(
+        "\n\n".join([_front_matter(description, rows), _summary(description), *body]) + "\n", encoding="utf-8"
+    )
+
+
+def _summary(description: Mapping[str, Any]) -> str:
+    built = f"Built by `{description['command']}`; fingerprint" if description["command"] else "Fingerprint"
+    return f"# {description['name']}\n\nSentences labelled {', '.join(LABELS)}. {built} `{description['fingerprint']}`."
+
+
+def _origins(description: Mapping[str, Any]) -> str:
+    """What each source states about itself."""
+    stated = [
+        (name, description["provenance"].get(name, ""), description["citations"].get(name, ""))
+        for name in description["settings"]["sources"]
     ]
-    path.write_text("\n\n".join([_front_matter(description, rows), *body]) + "\n", encoding="utf-8")
-
-
-def _citations(description: Mapping[str, Any]) -> str:
-    return "\n".join(f"- `{name}`: {text}" for name, text in description["citations"].items()) or "No public corpus."
+    return "\n".join(
+        f"- `{name}`: {' '.join(filter(None, texts)) or 'nothing is stated in its configuration.'}"
+        for name, *texts in stated
+    )
 
 
 def _splitting(description: Mapping[str, Any]) -> str:
+    settings = description["settings"]
     return (
-        f"{description['duplicates_removed']:,} duplicates were removed (case, quotation marks, dashes and blanks do "
-        f"not count; a three-way label wins, then the order of the sources); on "
-        f"{description['sentences_labelled_differently']:,} sentences labels of ours differed. "
+        f"{description['duplicates_removed']:,} duplicates were removed (ignoring case and the style of quotation "
+        f"marks, dashes and blanks; a sentence with a label wins, then the order of the sources); "
+        f"{description['sentences_labelled_differently']:,} sentences had two different labels. "
         f"{description['near_duplicate_pairs']:,} pairs of near-duplicates (Jaccard similarity of character 5-grams of "
-        f"{description['settings']['near_duplicate_threshold']} or more) were put in one group. "
+        f"at least {settings['near_duplicate_threshold']}) were put in one group. "
         f"{description['left_out_by_licence_or_without_any_label']:,} rows were left out for their licence or because "
-        "nothing is known of their class.\n\nThe split is by group: documents, articles, or single sentences where a "
-        "corpus does not say what belongs together. Validation and test hold three-way labels only. Documents that are "
-        f"always on the test side: {', '.join(description['settings']['always_test']) or 'none'}."
+        "they have no label. "
+        f"{description['labels_corrected_by_hand']:,} labels were corrected by hand.\n\nThe split is by group: a "
+        "document, an article, or a single sentence where the source states no groups. Validation and test hold only "
+        f"sentences with one of the labels {', '.join(LABELS)}. Documents that are always on the test side: "
+        f"{', '.join(settings['always_test']) or 'none'}."
     )
 
 
 def _agreement_with_sources(rows: pd.DataFrame) -> str:
-    """How our labels fall within each label that people gave."""
-    both = rows[rows["label"].notna() & rows["source_label"].notna()]
+    """How stand-off labels are distributed within each source label.
+
+    Only rows with votes count: without votes, the label is the source label itself under another name.
+    """
+    both = rows[rows["label"].notna() & rows["source_label"].notna() & rows["votes"].notna()]
     if both.empty:
-        return "No source carries labels of its own."
+        return ""
     table = pd.crosstab(both["source"] + ": " + both["source_label"], both["label"])
     shares = table.div(table.sum(axis=1), axis=0).reindex(columns=list(LABELS), fill_value=0.0)
-    shares.index.name = "label of the corpus"
-    intro = "Shares of our three labels within each label that people gave; the only check by people that there is."
+    shares.index.name = "source label"
+    intro = "Shares of the three labels among the sentences with each label that a source already had."
     return intro + "\n\n" + _table(shares.assign(sentences=table.sum(axis=1)))
 
 
-def _evidence(description: Mapping[str, Any]) -> str:
-    lines = {f"{s}: {label}": row for s, table in description["evidence"].items() for label, row in table.items()}
+def _evidence(description: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    """The likelihoods of the sources that have rows without a label, which alone use them."""
+    used = set(rows.loc[rows["label"].isna(), "source"])
+    measured = {name: table for name, table in description["evidence"].items() if name in used}
+    lines = {f"{name}: {label}": row for name, table in measured.items() for label, row in table.items()}
     if not lines:
-        return "Every row has a label of ours: its evidence is one-hot."
+        return ""
     table = pd.DataFrame.from_dict(lines, orient="index", columns=list(LABELS))
     table.index.name = "source label"
     return (
-        "P(source label | class), measured on training rows that carry both labels and re-weighted to the corpus's own "
-        "shares; rows with a label of ours have one-hot evidence instead.\n\n" + _table(table)
+        "P(source label | class), measured on training rows that have both labels and re-weighted to the shares of the "
+        "source labels in the whole source. Rows with a label have one-hot evidence instead.\n\n" + _table(table)
     )
 
 
+def _rules(rows: pd.DataFrame) -> str:
+    """Counts of the rules of the annotation guide by label."""
+    return _table(pd.crosstab(rows["rule"], rows["label"])) if rows["rule"].notna().any() else ""
+
+
 def _phrases(rows: pd.DataFrame, words: int = 6, shown: int = 8) -> str:
-    """Runs of words that recur most: text by a language model likes to repeat its frames."""
+    """Word n-grams that occur in most documents: generated text tends to repeat its phrases."""
     documents: dict[str, set[str]] = {}
     for row in rows.itertuples():
         tokens = re.findall(r"[\w’']+", str(row.text).lower())
         for start in range(len(tokens) - words + 1):
             documents.setdefault(" ".join(tokens[start : start + words]), set()).add(str(row.document))
     if not documents:
-        return "No documents."
+        return ""
     ranked = sorted(documents.items(), key=lambda item: (-len(item[1]), item[0]))[:shown]
     table = pd.DataFrame({"documents": [len(names) for _, names in ranked]}, index=[phrase for phrase, _ in ranked])
     table.index.name = f"{words} words"
@@ -109,7 +126,7 @@ def _phrases(rows: pd.DataFrame, words: int = 6, shown: int = 8) -> str:
 def _front_matter(description: Mapping[str, Any], rows: pd.DataFrame) -> str:
     files = "\n".join(f"      - split: {name}\n        path: {name}.parquet" for name in description["rows"])
     return (
-        f"---\npretty_name: claimkind {description['name']}\nlanguage: [en]\nlicense: other\n"
+        f"---\npretty_name: claimkind {description['name']}\nlicense: other\n"
         f"task_categories: [text-classification]\nsize_categories: [{_size_category(len(rows))}]\n"
         f"configs:\n  - config_name: default\n    data_files:\n{files}\n---"
     )
@@ -131,7 +148,7 @@ def _agreement(rows: pd.DataFrame) -> str:
     """Cohen's kappa of the first two votes, overall, per label (one against the rest) and per genre."""
     voted = rows[[isinstance(votes, list) and len(votes) >= 2 for votes in rows["votes"]]]
     if voted.empty:
-        return "No row carries two votes."
+        return ""
     first, second = (pd.Series([votes[index] for votes in voted["votes"]], index=voted.index) for index in (0, 1))
     measured = [("all", len(voted), (first == second).mean(), cohen_kappa_score(first, second))]
     for label in LABELS:

@@ -38,7 +38,11 @@ def load_dataset(data_dir: str | Path, name: str, expected: Mapping[str, Any] | 
         ClaimkindError: the dataset was not built, a file is missing or damaged, or a setting is another one.
     """
     folder = dataset_folder(data_dir, name)
-    manifest = read_manifest(folder, "a dataset", f"build it with `python scripts/build_dataset.py dataset={name}`")
+    remedy = (
+        f"build it with `python scripts/build_dataset.py dataset={name}`, or with `dataset.name={name}` and its "
+        "sources where configs/dataset/ has no such file"
+    )
+    manifest = read_manifest(folder, "a dataset", remedy)
     _check_settings(folder, manifest["settings"], expected or {})
     splits = {split: read_rows(folder / f"{split}.parquet") for split in SPLITS}
     return BuiltDataset(name, manifest["fingerprint"], folder, splits)

@@ -1,15 +1,26 @@
 """Names of columns: how those of an input make room for ours."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
+
+_ID = "id"
 
 
 class Columns(NamedTuple):
-    """Which columns of a table hold the text of a row and its id."""
+    """Which columns of a table hold the text of a row and its id: names, or paths as `body.plain` in nested objects."""
 
-    text: str
-    id: str
+    text: str = "text"
+    id: str = _ID
+
+    def has_id(self, columns: Container[str]) -> bool:
+        """Whether there is a column of ids; the default one need not be there."""
+        return self.id == _ID or is_among(self.id, columns)
+
+
+def is_among(name: str, columns: Container[str]) -> bool:
+    """Whether a name is that of a column, or a path that begins with one."""
+    return name in columns or name.partition(".")[0] in columns
 
 
 def rename_reserved_columns(columns: Iterable[str], reserved: Sequence[str]) -> dict[str, str]:

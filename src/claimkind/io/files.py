@@ -1,47 +1,113 @@
 """Finding the files of an input."""
 
+import glob
 import os
-from collections.abc import Collection, Iterator
-from pathlib import Path
+import re
+import urllib.parse
+import zipfile
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from claimkind.errors import ClaimkindError
 from claimkind.io.compression import COMPRESSIONS, ending_of
 from claimkind.io.formats import FORMATS
 from claimkind.io.input_file import InputFile
 
+ARCHIVE = ".zip"
+# What notebooks, macOS, Delta Lake and Spark put next to data; names that begin with a dot are hidden too.
+_INTERNAL = {"_delta_log", "_temporary", "_spark_metadata", "__MACOSX"}
+_PARTITION = re.compile(r"([^=]+)=(.*)")  # of Hive, as in year=2024
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+_ENDINGS = f"{', '.join(FORMATS)}, {ARCHIVE}, or one of these but .parquet with {', '.join(COMPRESSIONS)} behind it"
+
+
+class Listing(NamedTuple):
+    """The files of an input."""
+
+    files: list[InputFile]
+    """Those that are read, in the order of their names."""
+    passed_over: Counter[str]
+    """How many are not read, by ending; `hidden` for those that begin with a dot or belong to another program."""
+
 
 def find_files(path: Path, left_out: Collection[Path] = ()) -> list[InputFile]:
-    """The file itself, or every file below a folder that can be read, in the order of their names.
+    """The files of an input that can be read; see `list_files`."""
+    return list_files(path, left_out).files
+
+
+def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
+    """List the file itself, the files in an archive, every file below a folder, or all that a pattern matches.
 
     Args:
-        path: the file or folder.
-        left_out: files and folders below it that are no input, with what is in them.
+        path: a file, an archive, a folder, or a pattern as `exports/*.csv`.
+        left_out: files and folders that are no input, with what is in them.
 
     Raises:
         ClaimkindError: there is no such file or folder, or nothing in it can be read.
     """
-    if path.is_dir():
-        return _find_below(path, left_out)
-    if not path.exists():
+    # Not Path.glob, which takes no absolute pattern.
+    matches = [] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+    if not path.exists() and not matches:
         raise ClaimkindError(f"{path} does not exist, expected a file or a folder: check the path")
-    if not _is_readable(path):
+    if path.is_dir():
+        listing = _list(((file, file.relative_to(path)) for file in _walk(path)), left_out)
+    elif matches:
+        listing = _list(((file, file) for file in matches), left_out)
+    else:
+        listing = _list([(path, Path(path.name))], left_out=(), keep_hidden=True)
+        listing = listing._replace(files=[_standing_alone(file, len(listing.files)) for file in listing.files])
+    if listing.files:
+        return listing
+    if path.is_file() and path.suffix.lower() != ARCHIVE:
         raise ClaimkindError(
-            f"{path} has an unknown ending, expected one of {', '.join(FORMATS)}, and {', '.join(COMPRESSIONS)} behind "
-            "all but .parquet: convert it, or rename it where only the name is wrong"
+            f"{path} has an unknown ending, expected one of {_ENDINGS}: convert it, or rename it where only the name "
+            "is wrong"
         )
-    return [InputFile(path, _printable(path.name), alone=True)]
+    raise ClaimkindError(f"{path} holds no file that can be read, expected one of {_ENDINGS}")
 
 
-def _find_below(folder: Path, left_out: Collection[Path]) -> list[InputFile]:
+def _standing_alone(file: InputFile, count: int) -> InputFile:
+    """A file of an input of so many files, which is the whole input if it is the only one."""
+    return InputFile(file.path, _printable(file.member or file.path.name), True, file.member) if count == 1 else file
+
+
+def _list(found: Iterable[tuple[Path, Path]], left_out: Collection[Path], *, keep_hidden: bool = False) -> Listing:
+    """List files, each with the path that names it."""
     excluded = {path.resolve() for path in left_out}
-    found = sorted(
-        path
-        for path in _walk(folder)
-        if _is_readable(path) and path.is_file() and excluded.isdisjoint([path.resolve(), *path.resolve().parents])
-    )
-    if not found:
-        raise ClaimkindError(f"{folder} holds no file that can be read, expected one of {', '.join(FORMATS)}")
-    return [InputFile(path, _printable(path.relative_to(folder).as_posix()), alone=False) for path in found]
+    files: list[InputFile] = []
+    passed_over: Counter[str] = Counter()
+    for path, name in sorted(found):
+        if not path.is_file() or not excluded.isdisjoint([path.resolve(), *path.resolve().parents]):
+            continue
+        if _is_hidden(name) and not keep_hidden:
+            passed_over["hidden"] += 1
+        elif path.suffix.lower() == ARCHIVE:
+            _list_archive(path, name, files, passed_over)
+        elif _is_readable(path):
+            files.append(InputFile(path, _printable(name.as_posix()), alone=False, partitions=_partitions(name)))
+        else:
+            passed_over[_kind(path)] += 1
+    return Listing(files, passed_over)
+
+
+def _list_archive(path: Path, name: Path, files: list[InputFile], passed_over: Counter[str]) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = sorted((info.filename, info.flag_bits & 1) for info in archive.infolist() if not info.is_dir())
+    except zipfile.BadZipFile:
+        passed_over[f"damaged {ARCHIVE}"] += 1
+        return
+    for member, encrypted in members:
+        inner = PurePosixPath(member)
+        if _is_hidden(inner):
+            passed_over["hidden"] += 1
+        elif encrypted or inner.suffix.lower() in COMPRESSIONS or not _is_compressible(inner.suffix.lower()):
+            passed_over[f"{_kind(inner)} in {ARCHIVE}"] += 1
+        else:
+            full = _printable(f"{name.as_posix()}/{member}")
+            files.append(InputFile(path, full, False, member, _partitions(name / inner)))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -65,9 +131,33 @@ def _raise(error: OSError) -> None:
     raise error
 
 
+def _is_hidden(name: Path | PurePosixPath) -> bool:
+    return any(part in _INTERNAL or (part.startswith(".") and part != "..") for part in name.parts)
+
+
 def _is_readable(path: Path) -> bool:
-    known = FORMATS.get(ending_of(path))
-    return known is not None and (known.compressible or path.suffix.lower() not in COMPRESSIONS)
+    ending = ending_of(path)
+    return _is_compressible(ending) if path.suffix.lower() in COMPRESSIONS else ending in FORMATS
+
+
+def _is_compressible(ending: str) -> bool:
+    return ending in FORMATS and FORMATS[ending].compressible
+
+
+def _kind(path: Path | PurePosixPath) -> str:
+    return "".join(path.suffixes[-2:] if path.suffix in COMPRESSIONS else path.suffixes[-1:]) or "without ending"
+
+
+def _partitions(name: Path | PurePosixPath) -> dict[str, Any]:
+    """The columns that the folders of a path give, as Hive and Spark write them."""
+    found = (_PARTITION.fullmatch(part) for part in name.parts[:-1])
+    return {match[1]: _partition_value(urllib.parse.unquote(match[2])) for match in found if match}
+
+
+def _partition_value(text: str) -> str | int | None:
+    if text == _NULL_PARTITION:
+        return None
+    return int(text) if text.isdecimal() and str(int(text)) == text else text
 
 
 def _printable(name: str) -> str:

@@ -3,7 +3,7 @@
 A new format is one module with a `FORMAT` and one line here.
 """
 
-from claimkind.io import csv, jsonl, parquet, text
+from claimkind.io import csv, json, jsonl, parquet, text
 from claimkind.io.base import Format
 
 FORMATS: dict[str, Format] = {
@@ -11,6 +11,7 @@ FORMATS: dict[str, Format] = {
     ".md": text.FORMAT,
     ".csv": csv.FORMAT,
     ".tsv": csv.INPUT_FORMAT,
+    ".json": json.FORMAT,
     ".jsonl": jsonl.FORMAT,
     ".ndjson": jsonl.FORMAT,
     ".parquet": parquet.FORMAT,

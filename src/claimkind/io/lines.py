@@ -49,11 +49,17 @@ def batches(rows: Iterator[T], size: int, lines: Lines) -> Iterator[list[T]]:
 
 
 @contextlib.contextmanager
-def open_lines(file: InputFile, encoding: str) -> Iterator[Lines]:
-    """Open a text file in an encoding from `encoding_of`.
+def open_text(file: InputFile, encoding: str) -> Iterator[IO[str]]:
+    """Open a text file in an encoding from `encoding_of`, with its line ends as they are.
 
     Bytes that are not in the encoding become surrogates, so that only their row is rejected.
     """
     with file.open() as stream:
-        # Line ends are kept, so that those within a cell stay as they are.
-        yield Lines(io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline=""))
+        yield io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
+
+
+@contextlib.contextmanager
+def open_lines(file: InputFile, encoding: str) -> Iterator[Lines]:
+    """Open a text file to read it line by line; see `open_text`."""
+    with open_text(file, encoding) as stream:
+        yield Lines(stream)

@@ -28,11 +28,20 @@ def _rows(path: Path, size: int) -> Iterator[list[Row]]:
     # Group by group: pyarrow frees what it read of a group only when an iteration ends.
     for group in range(file.num_row_groups):
         at_once = max(1, min(size, HELD // _bytes_per_row(file, group)))
-        for batch in file.iter_batches(batch_size=at_once, row_groups=[group]):
+        for read in file.iter_batches(batch_size=at_once, row_groups=[group]):
+            batch = _with_times_as_text(read)
             try:
                 yield [Row(values) for values in batch.to_pylist()]
             except (ValueError, OverflowError):
                 yield [_row_of(batch.slice(number, 1)) for number in range(len(batch))]
+
+
+def _with_times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Times of day in nanoseconds as text, since Python's have microseconds only."""
+    for place, field in enumerate(batch.schema):
+        if field.type == pa.time64("ns"):
+            batch = batch.set_column(place, field.name, batch[place].cast(pa.string()))
+    return batch
 
 
 def _bytes_per_row(file: pq.ParquetFile, group: int) -> int:
@@ -65,9 +74,22 @@ def write_part(rows: pd.DataFrame, path: Path) -> None:
 def _array(values: pd.Series) -> pa.Array | pa.ChunkedArray:
     try:
         array = pa.Array.from_pandas(values)
+        if pa.types.is_temporal(array.type) and any(map(_has_nanoseconds, values)):
+            array = pa.array(values, _in_nanoseconds(array.type))
         return _text_array(values) if _is_unwritable(array.type) else array
     except (pa.ArrowException, OverflowError):  # a column of JSON lines may hold numbers and words
         return _text_array(values)
+
+
+def _has_nanoseconds(value: Any) -> bool:
+    """Whether a value is finer than microseconds, which pyarrow would cut it to."""
+    if isinstance(value, pd.Timestamp):
+        return value.nanosecond != 0
+    return isinstance(value, pd.Timedelta) and value.nanoseconds != 0
+
+
+def _in_nanoseconds(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("ns", kind.tz) if pa.types.is_timestamp(kind) else pa.duration("ns")
 
 
 def _is_unwritable(kind: pa.DataType, depth: int = 0) -> bool:

@@ -5,14 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from claimkind.errors import ClaimkindError
-from claimkind.io.base import TableOptions, UnreadableError
-from claimkind.io.columns import Columns
+from claimkind.io.base import Row, TableOptions, UnreadableError
+from claimkind.io.columns import Columns, is_among
 from claimkind.io.compression import DAMAGED
 from claimkind.io.formats import FORMATS
 from claimkind.io.input_file import InputFile
-from claimkind.io.rows import Chunk, Rejected, RowCheck, chunk_of, problem_of
-
-_LINE_COLUMNS = Columns(text="text", id="id")  # of the lines of a text file
+from claimkind.io.rows import Chunk, Rejected, RowCheck, chunk_of
 
 
 def holds_documents(file: InputFile) -> bool:
@@ -27,31 +25,27 @@ def read_document(file: InputFile) -> Chunk:
         raise ValueError(f"{file.path} is a table")
     try:
         row = {"id": file.name, "text": read(file)}
-    except DAMAGED as error:
-        return chunk_of([], [Rejected(file.name, 0, f"cannot be read ({_first_line(error)})")])
-    except ValueError as error:
-        return chunk_of([], [Rejected(file.name, 0, str(error))])
-    problem = problem_of(row, "text")
-    return chunk_of([], [Rejected(file.name, 0, problem)]) if problem else chunk_of([row], [])
+    except (ValueError, *DAMAGED) as error:
+        return chunk_of([], [Rejected(file.name, None, reason_of(error, file))])
+    return RowCheck(file, Columns(), of_lines=False).chunk([Row(row)], 0)
 
 
 def read_rows(file: InputFile, columns: Columns, options: TableOptions) -> Iterator[Chunk]:
     """Read a table, or the lines of a text file, in chunks of at most `options.batch_size` rows of the input.
 
-    A row without an id gets its number; and the file's name too, unless the file is the whole input. A file that
-    cannot be read is rejected as if it were one row, unless it is the whole input.
+    A row without an id gets its number. Unless the file is the whole input, the number follows the file's name, rows
+    have a column `file`, and a file that cannot be read is rejected like a row.
 
     Raises:
         ClaimkindError: the file is the whole input and cannot be read, or has no such column.
     """
     of_lines = holds_documents(file)
-    prefix = "" if file.alone and not of_lines else f"{file.name}:"
-    check = RowCheck(file.name, _LINE_COLUMNS if of_lines else columns, prefix, own_ids=not of_lines)
+    check = RowCheck(file, Columns() if of_lines else columns, of_lines)
     first = 0
     try:
         table = FORMATS[file.ending].read(file, options)
         if table.columns is not None:
-            check_columns(table.columns, check.columns.text)
+            check_columns([*table.columns, *(set(file.partitions) - set(table.columns))], check.columns)
         for batch in table.batches:
             yield check.chunk(batch, first)
             first += len(batch)
@@ -59,7 +53,7 @@ def read_rows(file: InputFile, columns: Columns, options: TableOptions) -> Itera
         reason = reason_of(error, file)
         if file.alone:
             raise ClaimkindError(f"{file.path} {reason}") from None
-        yield chunk_of([], [Rejected(file.name, first, reason)])
+        yield chunk_of([], [Rejected(file.name, None, reason)])
 
 
 def reason_of(error: Exception, file: InputFile) -> str:
@@ -73,22 +67,27 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def check_columns(found: Sequence[str], text_column: str) -> None:
-    """Refuse a table without the column of the text.
+def check_columns(found: Sequence[str], columns: Columns) -> None:
+    """Refuse a table without the columns of text and id.
 
     Args:
         found: names of its columns.
-        text_column: a name, or a path through nested objects as `body.plain`.
+        columns: those that hold the text and the id.
 
     Raises:
         UnreadableError: there is no such column, no header, or two columns have one name.
     """
     if not found:
-        raise UnreadableError(f"has no header, expected one with the column {text_column!r}: check it")
-    if text_column not in found and text_column.partition(".")[0] not in found:
-        raise UnreadableError(
-            f"has no column {text_column!r}, expected one of its columns {', '.join(found)}: give text_column=…"
-        )
+        raise UnreadableError(f"has no header, expected one with the column {columns.text!r}: check it")
+    missing = (
+        ("text_column", columns.text, not is_among(columns.text, found)),
+        ("id_column", columns.id, not columns.has_id(found)),
+    )
+    for setting, name, is_missing in missing:
+        if is_missing:
+            raise UnreadableError(
+                f"has no column {name!r}, expected one of its columns {', '.join(found)}: give {setting}=…"
+            )
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
         raise UnreadableError(f"has two columns {twice[0]!r}, expected different names: rename one")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from claimkind.io.base import Row
 from claimkind.io.columns import Columns, rename_reserved_columns
+from claimkind.io.input_file import InputFile
 from claimkind.io.lines import LONGEST_TEXT
 from claimkind.text.visible import is_blank
 
@@ -19,8 +20,8 @@ class Rejected(NamedTuple):
     """A row that cannot be scored."""
 
     file: str
-    row: int
-    """From 0, within the file; a blank line is no row."""
+    row: int | None
+    """Its number from 0 within the file, in which a blank line is no row; None for all rows that were not read."""
     reason: str
 
 
@@ -35,34 +36,41 @@ class Chunk(NamedTuple):
 class RowCheck(NamedTuple):
     """How the rows of a file are checked and named."""
 
-    file: str
+    file: InputFile
     columns: Columns
-    id_prefix: str
-    """Stands before the number of a row that has no id of its own."""
-    own_ids: bool
-    """Whether an id of the row is taken as it is, without the prefix."""
+    of_lines: bool
+    """Whether they are lines of a text file, which have no ids of their own."""
 
     def chunk(self, batch: list[Row], first: int) -> Chunk:
         """Check a batch of rows; `first` is the number of its first row, from 0."""
         rows, rejected = [], []
         for number, row in enumerate(batch, start=first):
-            problem = row.problem or problem_of(row.values, self.columns.text)
+            values = {**self.file.partitions, **row.values} if self.file.partitions else row.values
+            problem = row.problem or problem_of(values, self.columns.text) or self._missing_id(values)
             if problem:
-                rejected.append(Rejected(self.file, number, problem))
+                rejected.append(Rejected(self.file.name, number, problem))
             else:
-                rows.append(self._named(row.values, number))
+                rows.append(self._named(values, number))
         return chunk_of(rows, rejected)
+
+    def _missing_id(self, row: dict[str, Any]) -> str:
+        return "" if self.columns.has_id(row) else f"no column {self.columns.id!r}"
 
     def _named(self, row: dict[str, Any], number: int) -> dict[str, Any]:
         own = value_of(row, self.columns.id)
-        key = str(own) if own is not None and self.own_ids else f"{self.id_prefix}{number if own is None else own}"
-        others = {_renamed(name): value for name, value in row.items() if name not in self.columns}
-        return {"id": key, "text": str(value_of(row, self.columns.text)), **others}
+        key = str(own) if own is not None and not self.of_lines else f"{self._prefix}{number if own is None else own}"
+        file = {} if self.file.alone else {"file": self.file.name}
+        others = {_renamed(name, *file): value for name, value in row.items() if name not in self.columns}
+        return {"id": key, "text": str(value_of(row, self.columns.text)), **file, **others}
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self.file.alone and not self.of_lines else f"{self.file.name}:"
 
 
 @functools.lru_cache(1024)
-def _renamed(column: str) -> str:
-    return rename_reserved_columns([column], ("id", "text"))[column]
+def _renamed(column: str, *reserved: str) -> str:
+    return rename_reserved_columns([column], ("id", "text", *reserved))[column]
 
 
 def value_of(row: dict[str, Any], column: str) -> Any:

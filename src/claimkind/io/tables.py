@@ -8,6 +8,7 @@ import pandas as pd
 
 from claimkind.errors import ClaimkindError
 from claimkind.io.base import Row, TableOptions
+from claimkind.io.columns import Columns
 from claimkind.io.compression import DAMAGED
 from claimkind.io.files import find_files
 from claimkind.io.formats import FORMATS
@@ -52,7 +53,7 @@ def read_table(
     try:
         table = FORMATS[file.ending].read(file, TableOptions(separator=separator, fill_short_rows=fill_short_rows))
         if table.columns is not None:
-            check_columns(table.columns, text_column)
+            check_columns(table.columns, Columns(text_column))
         for batch in table.batches:
             rows += batch
     except (ValueError, csv.Error, *DAMAGED) as error:

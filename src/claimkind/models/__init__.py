@@ -1,7 +1,7 @@
-"""Model families.
+"""Model families, and what they share.
 
-A family is one module of this package: `<family>.py` with a class `<Family>Classifier` that keeps the contract of
-`base.Classifier`, and its YAML file in `configs/model/`.
+A family is one module or package here, `<family>`, with a class `<Family>Classifier` that implements `base.Classifier`,
+and a YAML file in `configs/model/` that lists the fields of its settings dataclass. Nothing else names a family.
 """
 
 from claimkind.models.saving import family_of, load, save

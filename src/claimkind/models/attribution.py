@@ -1,4 +1,4 @@
-"""Which words of a sentence a model's label rests on."""
+"""Attribution: how much each word of a sentence contributes to its predicted label."""
 
 import re
 from collections.abc import Sequence
@@ -8,27 +8,32 @@ from claimkind.errors import ClaimkindError
 from claimkind.models.base import Predictor
 
 _WORD = re.compile(r"\w+(?:[’'-]\w+)*|[^\w\s]")
-_AT_ONCE = 64
+_TEXTS_PER_CALL = 64
 
 
 class Word(NamedTuple):
-    """A word or a punctuation mark, and what it does to the label."""
+    """A word or a punctuation mark, and its weight for the predicted label."""
 
     start: int
+    """Offset of its first character in the text."""
     end: int
+    """Offset after its last character."""
     weight: float
-    """By how much the label's probability falls when the word is taken out; negative where it rises."""
+    """How much the probability of the label falls when the word is removed; negative where it rises."""
 
 
 def attribute_words(classifier: Predictor, text: str) -> list[Word]:
-    """Occlusion (Zeiler and Fergus 2014): take out one word after the other, and see what becomes of the label.
+    """Weigh the words of a text by occlusion (Zeiler and Fergus 2014): each is removed in turn.
 
-    Works for any family, since it only asks for probabilities.
+    It needs nothing but probabilities, so it works for any family.
+
+    Returns:
+        The words and punctuation marks of the text, in order; empty for a text without any.
 
     Raises:
         ClaimkindError: Captum is not installed.
     """
-    try:  # imported here: a worker that only labels needs neither
+    try:  # imported here, since scoring without `explain` needs neither
         import torch
         from captum.attr import FeatureAblation
     except ModuleNotFoundError:
@@ -44,7 +49,7 @@ def attribute_words(classifier: Predictor, text: str) -> list[Word]:
 
     label = int(classifier.predict_proba([text])[0].argmax())
     weights = FeatureAblation(probabilities).attribute(
-        torch.ones(1, len(spans)), target=label, perturbations_per_eval=_AT_ONCE
+        torch.ones(1, len(spans)), target=label, perturbations_per_eval=_TEXTS_PER_CALL
     )
     return [Word(*span, weight) for span, weight in zip(spans, weights[0].tolist(), strict=True)]
 

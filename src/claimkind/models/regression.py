@@ -28,17 +28,16 @@ def fit_regression(
 ) -> None:
     """Fit on the rows with a hard label, then on all rows by expectation-maximisation.
 
-    The first model is fitted on the rows with a hard label. If these lack a class, it is fitted on all rows, each of
-    which counts for each class in proportion to its evidence. If there are rows without a hard label, steps of
-    expectation-maximisation follow (Dempster, Laird and Rubin 1977), in which each row counts for each class with the
-    weight p(c | x) · evidence[c], normalised.
+    If the rows with a hard label lack a class, the first fit is on all rows, each of which counts for each class in
+    proportion to its evidence. In expectation-maximisation (Dempster, Laird and Rubin 1977), each row counts for each
+    class with the weight p(c | x) · evidence[c], normalised.
 
     Args:
         regression: the regression to fit.
         features: (n, d).
         evidence: (n, 3).
         weights: (n,) weights of the rows.
-        em_steps: number of steps of expectation-maximisation.
+        em_steps: number of steps of expectation-maximisation, if there are rows without a hard label.
         on_metrics: called with each step and its mean log-likelihood.
 
     Raises:

@@ -1,5 +1,6 @@
 """The scoring engine: read in chunks, split documents into sentences, label, write, and lose nothing on the way."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,10 @@ from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.io.columns import rename_reserved_columns
 from claimkind.io.dialects import parse_separator
-from claimkind.io.files import find_files
+from claimkind.io.files import Listing, list_files
 from claimkind.io.input_file import InputFile
 from claimkind.io.readers import count_rows
-from claimkind.io.rows import Chunk
+from claimkind.io.rows import Chunk, Rejected
 from claimkind.io.writers import check_output, check_report
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.prediction import OUTPUT_COLUMNS
@@ -69,15 +70,17 @@ def run(config: ScoreConfig) -> Summary:
     from claimkind import tracking
 
     options = ReadOptions(
-        config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator)
-    )
+        config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
+        config.line_breaks,
+    )  # fmt: skip
     _check_processes(config.processes)
     report = _check_report(config.report, explain=config.explain)
-    journal, files = _check_files(Path(config.input), Path(config.output))
+    journal, listing = _check_files(Path(config.input), Path(config.output))
     folder = tracking.fetch_folder(config.model_uri)
     labeller = Labeller(models.load(folder), folder, config.processes)
-    job = Job(Path(config.input), files, options, labeller, journal, config.max_rejected)
+    job = Job(Path(config.input), listing.files, options, labeller, journal, config.max_rejected)
     summary = Summary(journal.output, journal.rejected_path, tracking.fetch_reference(config.model_uri))
+    summary.passed_over = listing.passed_over
     shown = ReportRows()
     for rows in score(job, summary):
         if report:
@@ -102,14 +105,14 @@ def _check_report(report: str | None, *, explain: bool) -> Path | None:
     return Path(report)
 
 
-def _check_files(source: Path, output: Path) -> tuple[Journal, list[InputFile]]:
+def _check_files(source: Path, output: Path) -> tuple[Journal, Listing]:
     """Find the input's files, and refuse an output that would overwrite one of them."""
     check_output(output)
     journal = Journal(output)
-    files = find_files(source, journal.written)
-    if {file.path.resolve() for file in files} & {path.resolve() for path in journal.written}:
+    listing = list_files(source, journal.written)
+    if {file.path.resolve() for file in listing.files} & {path.resolve() for path in journal.written}:
         raise ClaimkindError(f"output={output} would overwrite input={source}: choose another name")
-    return journal, files
+    return journal, listing
 
 
 def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
@@ -129,7 +132,7 @@ def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
     with job.journal.opened(job.fingerprint()), _progress(job) as progress:
         parts, done = 0, job.journal.done
         size = _characters_to_split(job)
-        for rows, rejected in _scored(job):
+        for rows, rejected in _scored(job, summary.joined):
             parts += 1
             summary.add(rows, rejected, resumed=parts <= done)
             _advance(progress, summary, size)
@@ -138,11 +141,11 @@ def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
         if not parts:
             raise ClaimkindError(f"input={job.source} holds no row to score, expected one at least: check it")
         _check_unchanged(stamps, job)
-        job.journal.finish(parts)
+        job.journal.finish(parts, any_rows=summary.rows > 0)
     if not summary.rows:
         raise ClaimkindError(
-            f"none of the {summary.rejected:,} rows of input={job.source} can be scored, expected some; see "
-            f"{job.journal.rejected_path} for the reasons"
+            f"none of the {summary.rejected:,} rows of input={job.source} can be scored: {summary.problems()}; see "
+            f"{job.journal.rejected_path}"
         )
 
 
@@ -187,9 +190,9 @@ def _advance(progress: Any, summary: Summary, size: int | None) -> None:
     progress.update(summary.rows - progress.n)
 
 
-def _scored(job: Job) -> Iterator[tuple[pd.DataFrame, int]]:
-    """The rows of each part and the number of rows rejected in it: read where it is done, else scored and written."""
-    chunks = regroup(read_units(job.files, job.options), job.options.chunk_size)
+def _scored(job: Job, joined: Counter[str]) -> Iterator[tuple[pd.DataFrame, list[Rejected]]]:
+    """The rows of each part and those rejected in it: read where it is done, else scored and written."""
+    chunks = regroup(read_units(job.files, job.options, joined=joined), job.options.chunk_size)
     done = job.journal.done
     for number in range(done):
         next(chunks, None)
@@ -197,7 +200,7 @@ def _scored(job: Job) -> Iterator[tuple[pd.DataFrame, int]]:
     for number, (chunk, labelled) in enumerate(label_chunks(chunks, job.labeller), start=done):
         rows = _with_labels(chunk, labelled)
         job.journal.write(number, rows, chunk.rejected)
-        yield rows, len(chunk.rejected)
+        yield rows, chunk.rejected
 
 
 def _with_labels(chunk: Chunk, labelled: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What is scored: the rows of tables and the sentences of documents, in chunks of one size."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,13 @@ from claimkind.io.columns import Columns, rename_reserved_columns
 from claimkind.io.input_file import InputFile
 from claimkind.io.readers import holds_documents, read_document, read_rows
 from claimkind.io.rows import Chunk, Rejected
+from claimkind.text.line_breaks import join_hard_wraps
 from claimkind.text.sentences import split_sentences
 
 SPLIT_COLUMNS = ("document", "sentence", "paragraph", "start", "end")
 """The columns that tell where a sentence stands in its document."""
 UNITS = ("auto", "document", "sentence")
+LINE_BREAKS = ("auto", "keep", "join")
 MOST_CHARACTERS = 1 << 24
 """Characters of a chunk, so that what is in memory does not grow with the input."""
 _NUMBER = 8  # characters that a number counts for
@@ -34,6 +37,8 @@ class ReadOptions:
     """Rows in a chunk."""
     separator: str | None = None
     """Between the cells of a CSV file; None detects it."""
+    line_breaks: str = "auto"
+    """What a line break within a paragraph is, for texts that are split: see `join_hard_wraps`."""
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -43,6 +48,8 @@ class ReadOptions:
         """
         if self.unit not in UNITS:
             raise ClaimkindError(f"unit={self.unit} is unknown, expected one of {', '.join(UNITS)}")
+        if self.line_breaks not in LINE_BREAKS:
+            raise ClaimkindError(f"line_breaks={self.line_breaks} is unknown, expected one of {', '.join(LINE_BREAKS)}")
         if self.chunk_size < 1:
             raise ClaimkindError(f"chunk_size={self.chunk_size}, expected 1 or more rows")
 
@@ -51,7 +58,9 @@ class ReadOptions:
         return self.unit == "document" or (self.unit == "auto" and holds_documents(file))
 
 
-def read_units(files: Sequence[InputFile], options: ReadOptions) -> Iterator[Chunk]:
+def read_units(
+    files: Sequence[InputFile], options: ReadOptions, *, joined: Counter[str] | None = None
+) -> Iterator[Chunk]:
     """Read the rows of tables and the sentences of documents.
 
     Rows have the columns `text` and `id`, or `text` and `SPLIT_COLUMNS` where texts are split, and the other columns of
@@ -60,6 +69,7 @@ def read_units(files: Sequence[InputFile], options: ReadOptions) -> Iterator[Chu
     Args:
         files: from `claimkind.io.files.find_files`.
         options: how they are read.
+        joined: counts, by file, the documents of which line breaks are read as blanks.
 
     Raises:
         ClaimkindError: a file that is the whole input cannot be read, or has no such column.
@@ -68,7 +78,7 @@ def read_units(files: Sequence[InputFile], options: ReadOptions) -> Iterator[Chu
     for file in files:
         for rows, rejected in _chunks(file, options):
             if options.splits(file):
-                rows = split_documents(rows)
+                rows = _split(rows, options.line_breaks, file.name, joined)
             elif any_split:  # the output has these columns
                 rows = rows.rename(columns=rename_reserved_columns(rows.columns, SPLIT_COLUMNS))
             yield Chunk(rows, rejected)
@@ -79,6 +89,14 @@ def _chunks(file: InputFile, options: ReadOptions) -> Iterable[Chunk]:
         return (read_document(file),)
     columns = Columns(options.text_column, options.id_column)
     return read_rows(file, columns, TableOptions(options.chunk_size, options.separator))
+
+
+def _split(documents: pd.DataFrame, line_breaks: str, file: str, joined: Counter[str] | None) -> pd.DataFrame:
+    texts = [join_hard_wraps(text, line_breaks) for text in documents["text"]]
+    count = sum(text != original for text, original in zip(texts, documents["text"], strict=True))
+    if joined is not None and count:
+        joined[file] += count
+    return split_documents(documents.assign(text=pd.Series(texts, documents.index, dtype=object)))
 
 
 def split_documents(documents: pd.DataFrame) -> pd.DataFrame:

@@ -117,20 +117,26 @@ class Journal:
                 draft.write_text("".join(json.dumps(r._asdict()) + "\n" for r in rejected), encoding="utf-8")
         write_part(rows, self._part(number))
 
-    def read(self, number: int) -> tuple[pd.DataFrame, int]:
-        """The rows of a finished part, and the number of rows rejected in it."""
+    def read(self, number: int) -> tuple[pd.DataFrame, list[Rejected]]:
+        """The rows of a finished part, and those that were rejected in it."""
         notes = self._notes(number)
-        rejected = notes.read_text(encoding="utf-8").count("\n") if notes.is_file() else 0
-        return read_part(self._part(number)), rejected
+        lines = notes.read_text(encoding="utf-8").splitlines() if notes.is_file() else []
+        return read_part(self._part(number)), [Rejected(**json.loads(line)) for line in lines]
 
-    def finish(self, parts: int) -> None:
-        """Join the parts into the output, and the notes on rejected rows into another file; then delete the parts."""
+    def finish(self, parts: int, *, any_rows: bool) -> None:
+        """Join the parts into the output, and the notes on rejected rows into another file; then delete the parts.
+
+        Args:
+            parts: their number.
+            any_rows: whether there is a row in any part; without one no output is written.
+        """
         notes = [self._notes(number) for number in range(parts) if self._notes(number).is_file()]
         if notes:
             join_parts(notes, self.rejected_path)
         else:
             self.rejected_path.unlink(missing_ok=True)
-        join_parts([self._part(number) for number in range(parts)], self.output)
+        if any_rows:
+            join_parts([self._part(number) for number in range(parts)], self.output)
         # Renamed first: what is left of a half-deleted folder must not pass for the parts of another run.
         self.folder.rename(self.gone)
         shutil.rmtree(self.gone)
@@ -138,9 +144,9 @@ class Journal:
 
 def digest_of(files: Sequence[InputFile]) -> str:
     """16 hex digits that change with the name and the bytes of any file."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode())
-        with file.path.open("rb") as stream:
+    paths = dict.fromkeys(file.path for file in files)  # each archive once, whatever the number of its files
+    digest = hashlib.sha256("".join(f"{file.name}\n" for file in files).encode())
+    for path in paths:
+        with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]

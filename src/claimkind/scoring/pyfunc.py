@@ -1,13 +1,15 @@
 """The model as MLflow logs it: one pyfunc for every model family, logged from this file ("models from code").
 
 The input has a column `text`. The output has a row for each row of the input: `label`, `confidence`, and the
-probability of each label.
+probability of each label. All are None where the text is missing or blank.
 """
 
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
@@ -23,13 +25,43 @@ class SentenceModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Label the column `text`; see `claimkind.models.prediction.label_texts`. A row without text has no label."""
-        from claimkind.models.prediction import label_texts
+        """Label the column `text`.
 
-        texts = model_input["text"].reset_index(drop=True)
-        given = texts[texts.notna()].astype(str)
-        labelled = label_texts(self.classifier, given.tolist())
-        return labelled.set_index(given.index).reindex(texts.index)
+        Args:
+            context: not used.
+            model_input: the rows; a single row may hold a list of texts instead, which is how MLflow passes the input
+                `{"text": [...]}`.
+            params: not used.
+
+        Returns:
+            The columns of `claimkind.models.prediction.label_texts`, a row for each text.
+
+        Raises:
+            MlflowException: a text is a list or an object.
+        """
+        from claimkind.models.prediction import label_texts
+        from claimkind.text.visible import is_blank
+
+        texts = _texts(model_input["text"])
+        given = texts[~texts.map(is_blank)]
+        labelled = label_texts(self.classifier, given.tolist()).set_index(given.index)
+        if len(given) == len(texts):
+            return labelled
+        # As objects: a missing number among floats is NaN, which JSON does not have.
+        return labelled.astype(object).reindex(texts.index).where(lambda rows: rows.notna(), None)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """The texts of a column, with the empty text where one is missing."""
+    cells = column.tolist()
+    if len(cells) == 1 and isinstance(cells[0], list | tuple | np.ndarray):
+        cells = list(cells[0])
+    for cell in cells:
+        if isinstance(cell, list | tuple | dict | np.ndarray):
+            raise MlflowException.invalid_parameter_value(
+                f"text is {type(cell).__name__}, expected a string in each row: give a row for each text"
+            )
+    return pd.Series(["" if pd.isna(cell) else str(cell) for cell in cells], dtype=object)
 
 
 mlflow.models.set_model(SentenceModel())

@@ -39,7 +39,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _LOCAL_SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false",
 }  # fmt: skip
-_VISIBLE = r"(?U)\S"  # a character that is a blank in no alphabet
+# What `claimkind.text.visible` takes for a visible character, as Java writes it.
+_VISIBLE = r"[\p{L}\p{N}\p{P}\p{S}&&[^\u115f\u1160\u3164\uffa0\u2800]]"
 _GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit started us
 _ENVIRONMENTS = ("local", "virtualenv", "uv", "conda")
 

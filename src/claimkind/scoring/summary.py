@@ -14,9 +14,11 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
+from claimkind.io.rows import Rejected
 from claimkind.labels import LABELS, UNDECIDED
 
 _EDGES = np.linspace(0, 1, 11)
+_NAMED = 3  # reasons, or files, that the summary names
 
 
 class Reference(TypedDict):
@@ -55,18 +57,28 @@ class Summary:
         self.rejected = self.windowed = self.characters = 0
         self.resumed = 0
         """Rows that an earlier run scored."""
+        self.reasons: Counter[str] = Counter()
+        """Why rows were rejected."""
+        self.unread: dict[str, str] = {}
+        """By the name of each file that was not read, or not to its end: why."""
+        self.joined: Counter[str] = Counter()
+        """By file, the number of documents of which line breaks are read as blanks."""
+        self.passed_over: Mapping[str, int] = {}
+        """How many files are of a kind that is not read, by kind."""
         self._peak = peak_mib()
         self._start = time.perf_counter()
 
-    def add(self, rows: pd.DataFrame, rejected: int, *, resumed: bool = False) -> None:
+    def add(self, rows: pd.DataFrame, rejected: Sequence[Rejected], *, resumed: bool = False) -> None:
         """Count the rows of a part.
 
         Args:
             rows: scored.
-            rejected: the number of those that were not.
+            rejected: those that could not be.
             resumed: whether an earlier run scored them.
         """
-        self.rejected += rejected
+        self.rejected += len(rejected)
+        self.reasons.update(entry.reason for entry in rejected if entry.row is not None)
+        self.unread |= {entry.file: entry.reason for entry in rejected if entry.row is None}
         self.resumed += len(rows) * resumed
         self._peak = self.peak  # workers count only while they run
         if len(rows):
@@ -97,9 +109,38 @@ class Summary:
             lines.append(f"{self.resumed:,} of them were there from an earlier run")
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
-        if self.rejected:
-            lines.append(f"{self.rejected:,} rows rejected, see {self.rejected_path}")
-        return "\n".join([*lines, *self._drift()])
+        if self.joined:
+            lines.append(self._line_breaks())
+        if self.reasons:
+            lines.append(f"{self.reasons.total():,} rows rejected ({self._reasons()}), see {self.rejected_path}")
+        return "\n".join([*lines, *(f"not read: {line}" for line in self._not_read()), *self._drift()])
+
+    def _line_breaks(self) -> str:
+        names = list(self.joined)[:_NAMED] + ["others"] * (len(self.joined) > _NAMED)
+        return (
+            f"line breaks within paragraphs are read as blanks in {self.joined.total():,} hard-wrapped documents "
+            f"({', '.join(names)}); line_breaks=keep ends sentences there"
+        )
+
+    def problems(self) -> str:
+        """Why rows were rejected and files were not read, in one line."""
+        return "; ".join(filter(None, [self._reasons(), *self._not_read()]))
+
+    def _reasons(self) -> str:
+        """The most frequent reasons, with the number of rows where there are several."""
+        if len(self.reasons) <= 1:
+            return "".join(self.reasons)
+        named = [f"{count:,} {reason}" for reason, count in self.reasons.most_common(_NAMED)]
+        return "; ".join([*named, *(["others"] if len(self.reasons) > _NAMED else [])])
+
+    def _not_read(self) -> list[str]:
+        lines = [f"{name} {reason}" for name, reason in list(self.unread.items())[:_NAMED]]
+        if len(self.unread) > _NAMED:
+            lines.append(f"{len(self.unread) - _NAMED:,} other files, see {self.rejected_path}")
+        if self.passed_over:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.passed_over.items()))
+            lines.append(f"files of other kinds, {kinds}")
+        return lines
 
     def _drift(self) -> list[str]:
         if self.reference is None or not self.rows:

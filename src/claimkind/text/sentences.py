@@ -4,7 +4,6 @@ One regular expression finds the marks that may end a sentence; `claimkind.text.
 """
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,15 +13,16 @@ from claimkind.text.boundaries import CLOSERS, OPENERS, Candidate, ends_sentence
 _LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
 _MARK = re.compile(
     r"""
-    (?P<marks> [.!?…] (?<![.!?…]{2}) [.!?…]*+ )      # all marks of a row, or a long row takes the square of its length
+    (?P<marks> [.!?…] (?<![.!?…]{2}) [.!?…]*+ )  # a whole row, or long rows would take quadratic time
     (?P<closers> [CLOSERS]*+ )
     (?P<references> (?:
         \s?\[(?:\d[\d\ ,–-]{0,25}|citation\ needed)\](?![(\w])
-      | \[\w[\w\ ]{0,25}\](?![(\w])                                 # [note 1]
+      | \[\w[\w\ ]{0,25}\](?![(\w])             # [note 1]
       | [¹²³⁰-⁹†‡]
-      | (?<=[a-z]{4}\.)\d{1,2}(?=\s)                                # a note: "innovation.23 It"
-      | \s[\])}”’»](?=\s)                                          # a closing mark that stands alone
-      | \s?(?:[\u2600-\u27bf\U0001f000-\U0001faff]|[:;]-?[()DP](?=\s))[\ufe0f\u200d]*+
+      | (?<=[a-z]{4}\.)\d{1,2}(?=\s)            # a note: "innovation.23 It"
+      | \s[\])}”’»](?=\s)                      # a closing mark that stands alone
+      | # emoji
+        \s?(?:[\u2600-\u2767\u2b50\U0001f000-\U0001faff]|[:;]-?[()DP](?=\s))[\ufe0f\u200d]*+
     )*+ )
     (?P<blank> \s++ )
     """.replace("CLOSERS", re.escape(CLOSERS)),
@@ -59,14 +59,40 @@ def split_sentences(text: str) -> list[Sentence]:
 
 def _spans(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Spans of the sentences of a line."""
-    asides = _Asides(text, start) if text.find("(", start, stop) >= 0 or text.find("[", start, stop) >= 0 else None
+    asides = _asides(text, start, stop)
     for mark in _MARK.finditer(text, start, stop):
-        if asides is not None and asides.hold(mark.start(), start):
+        while asides and asides[-1][1] <= mark.start("blank"):
+            asides.pop()
+        if asides and asides[-1][0] < mark.start() and _follows_words(text, start, asides[-1][0]):
             continue
         if _ends_plainly(text, start, mark) or _ends(text, start, mark):
             yield start, mark.start("blank")
             start = mark.end()
     yield start, stop
+
+
+def _asides(text: str, start: int, stop: int) -> list[tuple[int, int]]:
+    """Spans of brackets, the last first, without those within others; a very long one counts as never closed."""
+    if text.find("(", start, stop) < 0 and text.find("[", start, stop) < 0:
+        return []
+    spans: list[tuple[int, int]] = []
+    opened = []
+    for bracket in _BRACKET.finditer(text, start, stop):
+        if bracket[0] in "([":
+            opened.append(bracket.start())
+        elif opened and bracket.end() - opened[-1] > _LONGEST_ASIDE:
+            opened.clear()
+        elif opened:
+            first = opened.pop()
+            while spans and spans[-1][0] > first:
+                spans.pop()
+            spans.append((first, bracket.end()))
+    return spans[::-1]
+
+
+def _follows_words(text: str, start: int, bracket: int) -> bool:
+    """Whether a bracket opens within the sentence that begins at `start`, and not as its first mark."""
+    return text[max(start, bracket - _NEAR) : bracket].strip(OPENERS + " ") != ""
 
 
 def _ends_plainly(text: str, start: int, mark: re.Match[str]) -> bool:
@@ -82,29 +108,3 @@ def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
     near, end = max(start, mark.start() - _NEAR), mark.end()
     before, after = text[near : mark.start()], text[end : end + _NEAR]
     return ends_sentence(Candidate(before, mark["marks"], mark["closers"], after, whole=near == start))
-
-
-class _Asides:
-    """Brackets that are open within a sentence: what they hold does not end it."""
-
-    def __init__(self, text: str, start: int) -> None:
-        self._text, self._read = text, start
-        self._open: deque[int] = deque()
-
-    def hold(self, place: int, start: int) -> bool:
-        """Whether a place lies in a bracket that opened after the first word of the sentence that begins at `start`.
-
-        Places must ascend, so that each character is read once.
-        """
-        for bracket in _BRACKET.finditer(self._text, self._read, place):
-            if bracket[0] in "([":
-                self._open.append(bracket.start())
-            elif self._open:
-                self._open.pop()
-        self._read = place
-        while self._open and self._open[0] < max(start, place - _LONGEST_ASIDE):
-            self._open.popleft()
-        return bool(self._open) and self._follows_words(self._open[0], start)
-
-    def _follows_words(self, bracket: int, start: int) -> bool:
-        return self._text[max(start, bracket - _NEAR) : bracket].strip(OPENERS + " ") != ""

@@ -51,7 +51,7 @@ def test_the_pinned_article_is_on_the_test_side(seeds, tmp_path):
 def test_the_card_says_what_is_in_it(seeds, tmp_path):
     card = (build_in(tmp_path, seeds) / "README.md").read_text()
     assert card.startswith("---\npretty_name: claimkind tiny\n")
-    for part in ("## Counts", "## Agreement", "## Licences", "## Known limits", "python scripts/build_dataset.py"):
+    for part in ("## Counts", "## Agreement", "## Licences", "## Duplicates and splits"):
         assert part in card
     assert "| all | 180 | 1 | 1 |" in card
 

@@ -225,7 +225,8 @@ def test_a_document_that_is_no_text_is_set_aside(tmp_path):
         "c.txt": "longer than 1,000,000 characters",
         "d.txt": "longer than 1,000,000 characters",
     }
-    assert found == {name: [Rejected(name, 0, reason)] for name, reason in reasons.items()}
+    rows = {"a.txt": None, "b.txt": 0, "c.txt": 0, "d.txt": None}
+    assert found == {name: [Rejected(name, rows[name], reason)] for name, reason in reasons.items()}
 
 
 def test_a_table_without_the_column_is_one_sentence(tmp_path):
@@ -259,3 +260,55 @@ def test_rows_are_numbered_through_all_row_groups(tmp_path):
     pq.write_table(pa.table({"text": ["a", "b", "c", "d", "e"]}), tmp_path / "in.parquet", row_group_size=2)
     chunks = list(read_rows(input_file(tmp_path / "in.parquet"), COLUMNS, TableOptions(100)))
     assert [key for chunk in chunks for key in chunk.rows["id"]] == ["0", "1", "2", "3", "4"]
+
+
+def test_bytes_in_utf8_are_text(tmp_path):
+    rows = pa.table({"id": [b"a", b"b"], "text": [b"Caf\xc3\xa9.", b"caf\xe9"]})
+    pq.write_table(rows, tmp_path / "in.parquet")
+    kept, rejected = read(tmp_path / "in.parquet")
+    assert kept.to_numpy().tolist() == [["a", "Café."]]
+    assert rejected == {1: "no valid UTF-8"}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_path_leads_into_nested_objects(ending, tmp_path):
+    rows = pd.DataFrame({"body": [{"plain": "Sun.", "lang": {"code": "en"}}, {"plain": None, "lang": {"code": "fr"}}]})
+    if ending == "jsonl":
+        rows.to_json(tmp_path / "in.jsonl", orient="records", lines=True)
+    else:
+        rows.to_parquet(tmp_path / "in.parquet")
+    kept, rejected = read(tmp_path / f"in.{ending}", columns=Columns("body.plain", "body.lang.code"))
+    assert kept[["id", "text"]].to_numpy().tolist() == [["en", "Sun."]]
+    assert kept["body"].tolist() == [{"plain": "Sun.", "lang": {"code": "en"}}]
+    assert len(rejected) == 1
+
+
+def test_a_column_whose_name_holds_a_dot_is_no_path(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"body.plain": "Sun.", "body": {"plain": "Fog."}}')
+    assert read(tmp_path / "in.jsonl", columns=Columns("body.plain", "id"))[0]["text"].tolist() == ["Sun."]
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u00ad", "\u2060 \u200d", "\u3164", "\u2800", "\ufeff", "\u0301", " \t"])
+def test_invisible_characters_alone_are_no_text(text, tmp_path):
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": text}) + '\n{"text": "語"}\n{"text": "?"}\n{"text": "😀"}\n')
+    rows, rejected = read(tmp_path / "in.jsonl")
+    assert rows["text"].tolist() == ["語", "?", "😀"]
+    assert rejected == {0: "no text"}
+
+
+def test_an_id_column_that_is_not_there_is_refused(tmp_path):
+    (tmp_path / "in.csv").write_text("key,text\n1,Sun.\n")
+    with pytest.raises(
+        ClaimkindError, match=r"has no column 'nope', expected one of its columns key, text: give id_col"
+    ):
+        read(tmp_path / "in.csv", columns=Columns("text", "nope"))
+    (tmp_path / "in.jsonl").write_text('{"text": "Sun."}\n{"text": "Fog.", "nope": null}\n')
+    rows, rejected = read(tmp_path / "in.jsonl", columns=Columns("text", "nope"))
+    assert rows.to_numpy().tolist() == [["1", "Fog."]]
+    assert rejected == {0: "no column 'nope'"}
+
+
+def test_rows_tell_their_file_where_there_are_several(tmp_path):
+    (tmp_path / "in.csv").write_text("id,text,file\n1,Sun.,mine\n")
+    rows = next(read_rows(input_file(tmp_path / "in.csv", alone=False), COLUMNS, TableOptions())).rows
+    assert rows.to_dict("records") == [{"id": "1", "text": "Sun.", "file": "in.csv", "input_file": "mine"}]

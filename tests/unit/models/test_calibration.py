@@ -29,7 +29,7 @@ def drawn(size=4000, temperature=1.0, seed=0):
     return truth, apply_temperature(honest, temperature)
 
 
-def test_the_temperature_undoes_what_was_done():
+def test_the_fitted_temperature_undoes_sharpening():
     truth, sharpened = drawn(temperature=0.5)
     temperature = fit_temperature(truth, sharpened)
     assert temperature == pytest.approx(2, rel=0.1)
@@ -62,7 +62,9 @@ def test_the_threshold_is_the_lowest_that_reaches_the_precision():
 def test_a_few_lucky_predictions_make_no_threshold():
     confidence = np.linspace(0.99, 0.5, 100)
     probabilities = np.column_stack([confidence, 1 - confidence, np.zeros(100)])
-    truth = np.where(np.arange(100) < 5, 0, np.arange(100) % 2)  # the surest five are right, then every other one
+    truth = np.where(
+        np.arange(100) < 5, 0, np.arange(100) % 2
+    )  # the five of highest confidence are right, then every other one
     with pytest.raises(ClaimkindError, match=r"not reached on validation at any confidence; .* right in 62% of cases"):
         threshold_at_precision(truth, probabilities, 0.95)
 
@@ -80,7 +82,7 @@ def test_a_calibrated_model_survives_saving(calibrated, tmp_path):
     assert models.family_of(loaded) == "tfidf"
 
 
-def test_a_manifest_with_a_senseless_temperature_is_one_sentence(calibrated, tmp_path):
+def test_a_negative_temperature_in_the_manifest_is_refused(calibrated, tmp_path):
     models.save(calibrated, tmp_path / "model")
     content = json.loads((tmp_path / "model" / MANIFEST).read_text())
     write_manifest(tmp_path / "model", {**content, "temperature": -1})

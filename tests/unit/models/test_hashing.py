@@ -24,19 +24,19 @@ def test_a_word_is_the_same_number_wherever_it_stands():
     assert one == same != other
 
 
-def test_marks_are_words_and_blanks_are_none():
+def test_marks_are_words_and_blanks_are_not():
     assert [len(found) for found in words("a, b!", "  ", "", "a\tb\nc_1", "“Ünï”")] == [4, 0, 0, 3, 3]
 
 
-def test_typographic_marks_are_taken_for_plain_ones():
+def test_typographic_marks_equal_plain_ones():
     assert words("“it’s”") == words('"it\'s"')
 
 
-def test_a_null_within_a_text_does_not_part_it():
+def test_a_null_character_does_not_split_a_text():
     assert words("a\0b", "c") == words("a b", "c")
 
 
-def test_what_is_read_at_once_changes_nothing(monkeypatch):
+def test_the_size_of_batches_changes_nothing(monkeypatch):
     fitted = HashingClassifier().fit(TEXTS * 3, np.tile(EVIDENCE, (3, 1)))
     texts = [*TEXTS, "", "Rain " * 50, *TEXTS]
     whole, features = fitted.predict_proba(texts), fitted.features(texts).toarray()
@@ -45,7 +45,7 @@ def test_what_is_read_at_once_changes_nothing(monkeypatch):
     np.testing.assert_allclose(fitted.features(texts).toarray(), features, atol=1e-7)
 
 
-def test_the_table_says_what_the_regression_learned():
+def test_predictions_of_the_table_are_those_of_the_regression():
     texts = [f"{text} {number}" for number in range(20) for text in TEXTS]
     fitted = HashingClassifier(HashingSettings(C=1e5)).fit(texts, np.tile(EVIDENCE, (20, 1)))
     assert fitted.predict_proba(TEXTS).argmax(axis=1).tolist() == [0, 1, 2]

@@ -11,7 +11,7 @@ TEXTS = ["Rain fell.", "Rain might fall.", "Rain is sadly dull."]
 EVIDENCE = one_hot(["factual", "speculative", "opinion"])
 
 
-def test_weights_and_n_grams_that_do_not_belong_together_are_refused(tmp_path):
+def test_weights_that_do_not_belong_to_the_n_grams_are_refused(tmp_path):
     models.save(TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS, EVIDENCE), tmp_path / "model")
     weights = tmp_path / "model" / "tfidf.safetensors"
     saved = load_file(weights)
@@ -71,7 +71,7 @@ def test_pairs_are_of_frequent_words_whatever_their_order_and_case():
     assert _pairs("it", {"he"}) == []
 
 
-def test_what_is_looked_up_directly_is_what_the_vectorisers_give():
+def test_looked_up_columns_equal_those_of_the_vectorisers():
     texts = [*TEXTS, "Rain, rain… and RAIN: aaaaaa", "", "  ", "Ünïcode is rain\train might"]
     features = TfidfClassifier(TfidfSettings(min_df=1)).fit(TEXTS, EVIDENCE).features_
     found, expected = features.transform(texts), features.by_vectorisers(texts)
@@ -83,10 +83,10 @@ def test_without_cues_there_are_words_and_characters_only():
     assert list(fitted.features_.views) == ["words", "characters"]
 
 
-def test_evidence_alone_teaches_where_no_row_is_labelled():
+def test_evidence_is_enough_where_no_row_is_labelled():
     texts = [f"{text} {number}" for number in range(20) for text in TEXTS]
-    vague = np.tile([[0.8, 0.3, 0.1], [0.1, 0.6, 0.1], [0.1, 0.1, 0.8]], (20, 1))
-    predicted = TfidfClassifier().fit(texts, vague).predict_proba(TEXTS).argmax(axis=1)
+    evidence = np.tile([[0.8, 0.3, 0.1], [0.1, 0.6, 0.1], [0.1, 0.1, 0.8]], (20, 1))
+    predicted = TfidfClassifier().fit(texts, evidence).predict_proba(TEXTS).argmax(axis=1)
     assert predicted.tolist() == [0, 1, 2]
 
 
@@ -107,7 +107,7 @@ def test_settings_out_of_range_are_one_sentence(settings, message):
 def test_evidence_of_little_weight_counts_little_and_not_nothing():
     texts = ["rain fell", "rain may fall", "rain is dull"] * 3 + ["snow may fall", "snow fell"] * 5
     evidence = np.concatenate([one_hot(["factual", "speculative", "opinion"] * 3), [[0, 1, 0], [1, 0, 0]] * 5])
-    evidence[9:] += 0.01  # not certain
+    evidence[9:] += 0.01  # no hard label
     without, little, much = (
         TfidfClassifier(TfidfSettings(min_df=1, balanced=False))
         .fit(texts, evidence, weights=np.r_[np.ones(9), np.full(10, weight)])
@@ -117,12 +117,12 @@ def test_evidence_of_little_weight_counts_little_and_not_nothing():
     assert without < little < much
 
 
-def test_rows_of_which_nothing_is_known_do_not_make_a_rare_class_frequent():
-    """A balanced regression answers as if classes were equally frequent, which is no posterior."""
+def test_rows_of_uniform_evidence_do_not_make_a_rare_class_frequent():
+    """A balanced regression predicts as if classes were equally frequent, which is no posterior."""
     random = np.random.default_rng(0)
     labels = random.choice(3, size=600, p=[0.85, 0.1, 0.05])
     words = np.array([["fell", "sank", "ran"], ["may", "might", "could"], ["dull", "poor", "bad"]])
-    # A third of the sentences say nothing of their class.
+    # A third of the sentences have a word of any class.
     texts = [
         f"rain {random.choice(words[label]) if random.random() < 0.67 else random.choice(words.ravel())}"
         for label in labels

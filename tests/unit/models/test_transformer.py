@@ -1,4 +1,5 @@
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,11 +14,15 @@ from claimkind.models.settings import SETTINGS
 from claimkind.models.transformer import TransformerClassifier, TransformerSettings, encoders
 from claimkind.models.transformer.encoders import Pin, find_encoder, load_pretrained
 from claimkind.models.transformer.inference import token_budget_batches
-from claimkind.models.transformer.loss import marginal_likelihood_loss, rdrop_divergence
+from claimkind.models.transformer.loss import marginal_likelihood_loss, rdrop_divergence, training_loss
 from claimkind.models.transformer.training import make_optimizer
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
 NAMES = ["factual", "speculative", "opinion", "factual"]
+
+
+class Outputs(NamedTuple):
+    logits: torch.Tensor
 
 
 def classifier_for(encoder, **settings):
@@ -40,18 +45,29 @@ def test_the_loss_is_the_marginal_likelihood_of_the_evidence():
     assert torch.isfinite(logits.grad).all()
 
 
-def test_evidence_that_says_nothing_gives_no_gradient():
+def test_uniform_evidence_gives_no_gradient():
     logits = torch.tensor([[0.2, 1.0, -0.5]], requires_grad=True)
     marginal_likelihood_loss(logits, torch.tensor([[1.0, 1.0, 1.0, 1.0]])).backward()
     np.testing.assert_allclose(logits.grad.numpy(), 0, atol=1e-7)
 
 
-def test_two_readings_disagree_by_their_symmetric_divergence():
+def test_rdrop_is_the_symmetric_divergence_of_two_predictions():
     one, other = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.5, 0.0]])
     p, q = torch.softmax(one, -1), torch.softmax(other, -1)
     expected = 0.5 * ((p * (p / q).log()).sum() + (q * (q / p).log()).sum())
     assert rdrop_divergence(torch.cat([one, other])).item() == pytest.approx(expected.item())
     assert rdrop_divergence(torch.cat([one, one])).item() == 0
+
+
+def test_the_rdrop_loss_is_added_in_training_only():
+    logits = torch.tensor([[1.0, 0.0, -1.0], [0.0, 0.5, 0.0]])
+    labels = torch.tensor([[1.0, 0.0, 0.0, 1.0]] * 2)
+    plain = marginal_likelihood_loss(logits, labels).item()
+    trained = training_loss(Outputs(logits), labels, rdrop_alpha=2.0)
+    assert trained.item() == pytest.approx(plain + 2 * rdrop_divergence(logits).item())
+    assert training_loss(Outputs(logits), labels).item() == pytest.approx(plain)
+    with torch.no_grad():
+        assert training_loss(Outputs(logits), labels, rdrop_alpha=2.0).item() == pytest.approx(plain)
 
 
 def test_weights_average_the_rows():
@@ -77,7 +93,7 @@ def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
     np.testing.assert_allclose(torch.softmax(logits, -1).numpy(), fitted.predict_proba(TEXTS), atol=1e-5)
 
 
-def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
+def test_training_resumes_from_a_checkpoint(tiny_encoder, tmp_path):
     # Stopped after one epoch of two and resumed, it reaches the weights of an uninterrupted training.
     def classifier():
         return classifier_for(tiny_encoder, epochs=2, batch_size=2, warmup=0.0)
@@ -95,7 +111,7 @@ def test_training_goes_on_from_a_checkpoint(tiny_encoder, tmp_path):
     np.testing.assert_allclose(resumed.predict_proba(TEXTS), whole.predict_proba(TEXTS), atol=1e-6)
 
 
-def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tiny_encoder, tmp_path):
+def test_an_incomplete_checkpoint_is_skipped(tiny_encoder, tmp_path):
     def fit(folder, epochs):
         seen = []
         classifier_for(tiny_encoder, epochs=epochs, batch_size=2).fit(
@@ -107,13 +123,13 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tiny_encoder, tmp_path)
     newest = max(tmp_path.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     (newest / "trainer_state.json").write_text('{"global_st')
     older = min(int(path.name.split("-")[1]) for path in tmp_path.glob("checkpoint-*"))
-    assert min(fit(tmp_path, 3)) > older, "it began anew"
+    assert min(fit(tmp_path, 3)) > older, "it started over"
     (tmp_path / "checkpoint-900").mkdir()
     fit(tmp_path, 4)
     assert not (tmp_path / "checkpoint-900").exists()
 
 
-def test_rows_of_no_weight_are_no_batch_without_a_loss(tiny_encoder):
+def test_rows_of_weight_zero_do_not_make_a_batch_without_a_loss(tiny_encoder):
     fitted = classifier_for(tiny_encoder, epochs=2, batch_size=1).fit(
         TEXTS, one_hot(NAMES), weights=np.array([1, 1, 1, 0])
     )
@@ -138,7 +154,7 @@ def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
 
 @pytest.fixture
 def hub(monkeypatch, tiny_encoder):
-    """A hub that has every encoder; the revisions that are asked of it, by name. The package is not installed."""
+    """A hub that has every encoder: the revisions that were downloaded, by name."""
     revisions = {}
 
     def snapshot_download(name, *, revision, **_):
@@ -224,7 +240,7 @@ def test_the_encoders_of_our_configs_are_on_the_hub_as_safetensors(encoder, monk
     assert list(find_encoder(encoder).glob("*.safetensors"))
 
 
-def test_rows_whose_class_is_not_certain_come_first_at_half_the_rate(tiny_encoder):
+def test_rows_without_a_hard_label_come_first_at_half_the_rate(tiny_encoder):
     texts, evidence = TEXTS * 4, np.concatenate([one_hot(NAMES * 2), np.full((8, 3), [0.7, 0.2, 0.1])])
     seen = []
 
@@ -235,31 +251,53 @@ def test_rows_whose_class_is_not_certain_come_first_at_half_the_rate(tiny_encode
     settings = {"epochs": 20, "batch_size": 4, "learning_rate": 1e-2, "warmup": 0.0}
     classifier = classifier_for(tiny_encoder, evidence_epochs=10, **settings)
     classifier.fit(texts, evidence, on_metrics=note)
-    # Twenty steps over the vague rows at up to 0.005 (times 5 for the head), then forty at up to 0.01.
+    # Twenty steps over the soft rows at up to 0.005 (times 5 for the head), then forty at up to 0.01.
     steps, rates = np.array(seen).T
     rates = rates / max(rates)
     assert steps.tolist() == [10, 20, 30, 40, 50, 60]
     assert rates[0] < 0.6
     assert rates[1] < rates[0] < rates[2]
-    # The certain rows had the last word.
+    # The rows with a hard label decide.
     predicted = classifier.predict_proba(TEXTS).argmax(axis=1)
     assert [LABELS[index] for index in predicted] == NAMES
 
 
-def test_a_long_text_is_read_in_windows_and_a_short_one_beside_it_is_not(fitted):
+def test_a_long_text_is_read_in_windows_and_a_short_one_with_it_is_not(fitted):
     long = " ".join(["Rain might reach Corm soon."] * 40)
     assert fitted.windows(["Rain fell.", long, "x" * 100]).tolist() == [1, 5, 1]
     # Letters that a tokenizer takes apart: more tokens than characters.
     apart = "".join(chr(0xAC00 + 37 * index) for index in range(240))
     assert fitted.windows([apart]) == np.bincount(fitted._tokenizer().split([apart]).owners)
-    alone, beside = fitted.predict_proba([long]), fitted.predict_proba(["Rain fell.", long, "Sun."])
-    np.testing.assert_allclose(beside[1], alone[0], atol=1e-6)
+    alone, together = fitted.predict_proba([long]), fitted.predict_proba(["Rain fell.", long, "Sun."])
+    np.testing.assert_allclose(together[1], alone[0], atol=1e-6)
     # What stands behind the first window counts too.
     assert np.abs(fitted.predict_proba([long + " The mill is sadly dull." * 40]) - alone).max() > 1e-3
-    np.testing.assert_allclose(beside.sum(axis=1), 1)
+    np.testing.assert_allclose(together.sum(axis=1), 1)
     features = fitted.features(["Rain fell.", long, "Sun."])
     assert features.shape[0] == 3
     np.testing.assert_allclose(features[0], fitted.features(["Rain fell."])[0], atol=1e-6)  # padding does not count
+
+
+class LongIsOpinion:
+    """A backend that sees the length of a window alone."""
+
+    feature_size = 1
+    compute_dtype = "int8, imagined"
+
+    def logits(self, batch):
+        tokens = batch["attention_mask"].sum(axis=1)
+        return np.stack([0 * tokens, 0 * tokens, tokens - 10], axis=1).astype(np.float32)
+
+    def features(self, batch):
+        return batch["attention_mask"].sum(axis=1, keepdims=True).astype(float)
+
+
+def test_another_backend_can_compute_the_predictions(tiny_encoder):
+    classifier = classifier_for(tiny_encoder, epochs=1).fit(TEXTS, one_hot(NAMES))
+    classifier.backend_ = LongIsOpinion()
+    assert classifier.compute_dtype == "int8, imagined"
+    assert (classifier.predict_proba(["Rain fell.", "Rain " * 30])[:, 2] > 0.5).tolist() == [False, True]
+    assert classifier.features(["Rain fell."]).tolist() == [[5]]
 
 
 def test_batches_keep_to_the_token_budget_and_hold_every_row_once():
@@ -279,7 +317,7 @@ def test_bf16_prediction_is_near_to_fp32(tiny_encoder, fitted, tmp_path):
 
 
 @pytest.mark.parametrize(("weight", "rate"), [(1.0, 1e-3), (0.1, 1e-4)])
-def test_evidence_that_weighs_less_moves_the_encoder_less(weight, rate, tiny_encoder):
+def test_evidence_of_lower_weight_is_trained_on_at_a_lower_rate(weight, rate, tiny_encoder):
     rates = []
     evidence = np.concatenate([one_hot(NAMES), np.full((20, 3), 0.2)])
     settings = {"learning_rate": 2e-3, "batch_size": 2, "epochs": 1, "evidence_epochs": 1, "warmup": 0.0}
@@ -289,5 +327,5 @@ def test_evidence_that_weighs_less_moves_the_encoder_less(weight, rate, tiny_enc
         weights=np.r_[np.ones(len(TEXTS)), np.full(20, weight)],
         on_metrics=lambda _, metrics: rates.append(metrics.get("learning_rate")),
     )
-    assert rates[0] == pytest.approx(rate, rel=0.95), "the first stage does not heed the weight"
+    assert rates[0] == pytest.approx(rate, rel=0.95), "the rate of the first stage does not depend on the weight"
     assert rates[0] <= rate

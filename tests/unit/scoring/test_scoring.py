@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,7 +16,6 @@ from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring import engine, report
 from claimkind.scoring.inputs import split_documents
-from claimkind.scoring.pyfunc import SentenceModel
 from claimkind.scoring.report import write_report
 
 
@@ -236,12 +236,57 @@ def test_an_output_beside_its_input_is_no_input(tmp_path, monkeypatch):
     assert (tmp_path / "in" / "a.csv").exists()
 
 
-def test_where_nothing_can_be_scored_that_is_an_error(tmp_path, monkeypatch):
+def test_where_every_row_fails_for_one_reason_it_is_told_once_and_nothing_is_written(tmp_path, monkeypatch):
     (tmp_path / "in.jsonl").write_text('{"body": "Sun."}\n' * 5)
-    with pytest.raises(ClaimkindError, match=r"none of the 5 rows of input=.*in\.jsonl can be scored.*rejected\.jsonl"):
+    sentence = r"^none of the 5 rows of input=.*in\.jsonl can be scored: no column 'text'; see .*rejected\.jsonl$"
+    with pytest.raises(ClaimkindError, match=sentence):
         score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     assert len((tmp_path / "out.jsonl.rejected.jsonl").read_text().splitlines()) == 5
-    assert (tmp_path / "out.jsonl").read_text() == ""
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_was_not_read_is_named_in_the_closing_lines(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    (folder / ".ipynb_checkpoints").mkdir(parents=True)
+    for name in ("a.csv", "b.csv", "._a.csv", ".ipynb_checkpoints/a-checkpoint.csv"):
+        (folder / name).write_text("id,text\n0,Sun.\n1,\n")
+    (folder / "other.csv").write_text("id,body\n0,Sun.\n")
+    (folder / "notes.docx").write_bytes(b"PK")
+    use_model(monkeypatch, tmp_path / "model")
+    summary = engine.run(ScoreConfig(input=str(folder), output=str(tmp_path / "out.csv")))
+    scored = pd.read_csv(tmp_path / "out.csv")
+    assert scored[["id", "file"]].to_numpy().tolist() == [[0, "a.csv"], [0, "b.csv"]]
+    lines = summary.text().splitlines()
+    assert "not read: other.csv has no column 'text', expected one of its columns id, body: give text_column=…" in lines
+    assert "not read: files of other kinds, 1 .docx, 2 hidden" in lines
+    assert any(line.startswith("2 rows rejected (no text), see ") for line in lines)
+
+
+def test_columns_that_folders_give_are_kept(tmp_path, monkeypatch):
+    for year, lang in ((2023, "en"), (2024, "fr"), (2024, "__HIVE_DEFAULT_PARTITION__")):
+        folder = tmp_path / "in" / f"year={year}" / f"lang={lang}"
+        folder.mkdir(parents=True)
+        pd.DataFrame({"text": ["Sun."]}).to_parquet(folder / "part-0.parquet")
+    scored = score(monkeypatch, tmp_path / "in", tmp_path / "out.parquet")
+    scored = scored.astype(object).where(scored.notna(), None).sort_values("id")
+    assert scored[["year", "lang"]].to_numpy().tolist() == [[2023, "en"], [2024, None], [2024, "fr"]]
+
+
+def test_nanoseconds_are_kept(tmp_path, monkeypatch):
+    when = pa.array([1, 86_399_999_999_999], pa.int64())
+    rows = {"text": ["Sun.", "Fog."], "at": when.cast(pa.timestamp("ns")), "time": when.cast(pa.time64("ns"))}
+    rows["took"] = when.cast(pa.duration("ns"))
+    pq.write_table(pa.table(rows), tmp_path / "in.parquet")
+    for chunk_size in (1, 2):
+        output = tmp_path / f"out{chunk_size}.parquet"
+        score(monkeypatch, tmp_path / "in.parquet", output, chunk_size=chunk_size)
+        written = pq.read_table(output)
+        for name in ("at", "took"):
+            assert written[name].cast(pa.int64()).to_pylist() == when.to_pylist(), name
+        assert written["time"].to_pylist() == ["00:00:00.000000001", "23:59:59.999999999"]
+    score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert (first["at"], first["time"]) == ("1970-01-01T00:00:00.000000001", "00:00:00.000000001")
 
 
 def test_a_hopeless_run_stops_early(tmp_path, monkeypatch):
@@ -269,6 +314,32 @@ def test_documents_are_split_and_offsets_point_at_their_text(tmp_path, monkeypat
     assert one["sentence"].tolist() == [0, 1, 2]
     assert one["paragraph"].tolist() == [0, 1, 1]
     assert [text[start:end] for start, end in zip(one["start"], one["end"], strict=True)] == one["text"].tolist()
+
+
+WRAPPED = (
+    "The committee reviewed the report on Monday\r\nand may approve the budget before the end\r\nof the year. Members "
+    "of the board, who met\r\ntwice, called the plan a disgrace.\r\n"
+)
+
+
+@pytest.mark.parametrize(("line_breaks", "sentences"), [("auto", 2), ("join", 2), ("keep", 5)])
+def test_lines_of_a_hard_wrapped_text_are_joined(line_breaks, sentences, tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(WRAPPED, newline="")
+    use_model(monkeypatch, tmp_path / "model")
+    config = ScoreConfig(input=str(tmp_path / "in.txt"), output=str(tmp_path / "o.jsonl"), line_breaks=line_breaks)
+    summary = engine.run(config)
+    scored = pd.read_json(tmp_path / "o.jsonl", lines=True)
+    assert len(scored) == sentences
+    for text, start, end in zip(scored["text"], scored["start"], scored["end"], strict=True):
+        assert WRAPPED[start:end].split() == text.split()
+    told = "line breaks within paragraphs are read as blanks in 1 hard-wrapped documents (in.txt)" in summary.text()
+    assert told == (line_breaks != "keep")
+
+
+def test_an_unknown_way_to_treat_line_breaks_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(WRAPPED)
+    with pytest.raises(ClaimkindError, match="line_breaks=wrap is unknown, expected one of auto, keep, join"):
+        score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", line_breaks="wrap")
 
 
 def test_a_column_of_documents_is_split_when_asked(tmp_path, monkeypatch):
@@ -353,16 +424,6 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
 def test_no_text_gives_no_row_but_all_columns():
     assert label_texts(MaySpeculates(), []).columns.tolist() == list(OUTPUT_COLUMNS)
     assert len(label_with_windows(MaySpeculates(), [])) == 0
-
-
-def test_a_served_model_gives_no_label_where_there_is_no_text():
-    model = SentenceModel()
-    model.classifier = MaySpeculates()
-    rows = pd.DataFrame({"text": ["Sun.", None, "It may rain."]}, index=[5, 6, 7])
-    labelled = model.predict(None, rows)
-    assert labelled.columns.tolist() == list(OUTPUT_COLUMNS)
-    assert labelled.isna().all(axis=1).tolist() == [False, True, False]
-    assert labelled["label"].tolist()[::2] == ["factual", "speculative"]
 
 
 def test_equal_sentences_are_asked_once():

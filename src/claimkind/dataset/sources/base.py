@@ -22,6 +22,11 @@ class Source(Protocol):
         ...
 
     @property
+    def provenance(self) -> str:
+        """Who wrote and labelled its sentences, for the data card; empty if nothing is stated."""
+        ...
+
+    @property
     def evidence(self) -> Mapping[str, list[str]] | None:
         """By source label, the only classes that it can mean; None where that is measured."""
         ...

@@ -19,6 +19,8 @@ class ContrastPairs:
     """The file."""
     licence: str
     """Of all sentences."""
+    provenance: str = ""
+    """See `Source.provenance`."""
 
     citation: ClassVar[str] = ""
     evidence: ClassVar[None] = None

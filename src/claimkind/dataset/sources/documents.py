@@ -25,6 +25,8 @@ class SeedDocuments:
     """The folder. Each document states its genre and licence in its front matter."""
     labels: str
     """JSON-lines file of labels by document and character span."""
+    provenance: str = ""
+    """See `Source.provenance`."""
 
     citation: ClassVar[str] = ""
     evidence: ClassVar[None] = None

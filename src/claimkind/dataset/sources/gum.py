@@ -24,6 +24,8 @@ class Gum:
     citation: str
     labels: str
     """File of stand-off labels; see `label_corpus`."""
+    provenance: str = ""
+    """See `Source.provenance`."""
 
     evidence: ClassVar[None] = None
 

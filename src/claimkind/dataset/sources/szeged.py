@@ -25,6 +25,8 @@ class SzegedWikipedia:
     citation: str
     labels: str | None = None
     """File of stand-off labels; see `label_corpus`."""
+    provenance: str = ""
+    """See `Source.provenance`."""
 
     evidence: ClassVar[None] = None
 

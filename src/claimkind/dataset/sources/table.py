@@ -1,14 +1,19 @@
 """Tables as sources, both public corpora and your own data: CSV, JSON lines or parquet."""
 
-import csv
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from claimkind.dataset.sources.base import CorpusFile, fetch, label_corpus
 from claimkind.errors import ClaimkindError
+from claimkind.io.tables import RejectedRow, read_table
 from claimkind.labels import LABELS
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,10 +29,14 @@ class Table:
     url: str | None = None
     """Address that the names of a public corpus' files are relative to."""
     citation: str = ""
+    provenance: str = ""
+    """Who wrote and labelled the sentences, for the data card."""
     genre: str = ""
     """Of all sentences."""
-    separator: str = ","
-    """Of a CSV file."""
+    separator: str | None = None
+    """Between the cells of a CSV file; null detects it."""
+    fill_short_rows: bool = False
+    """Whether a row of a CSV file may end before the last column, rather than be left out."""
     text_column: str = "text"
     label_column: str = "label"
     """The table's own label, the source label."""
@@ -60,10 +69,11 @@ class Table:
                 raise ClaimkindError(f"own_labels maps to {label!r}, expected one of {', '.join(LABELS)}: correct it")
 
     def read(self, name: str) -> pd.DataFrame:
-        """Read every file; see `Source.read`.
+        """Read every file; see `Source.read`. Bad rows are left out, and each is logged with its place.
 
         Raises:
-            ClaimkindError: a file cannot be read, lacks a column, or has a label that the settings do not name.
+            ClaimkindError: a file cannot be read, lacks a column, has no good row, or has a label that the settings do
+                not name.
         """
         files = fetch(self.files, self.folder, self.url)
         rows = pd.concat([self._rows(file, name) for file in files], ignore_index=True)
@@ -72,10 +82,9 @@ class Table:
         return labelled.assign(label=labelled["label"].where(labelled["label"].notna(), own))
 
     def _rows(self, file: CorpusFile, name: str) -> pd.DataFrame:
-        table = _read_table(file.path, self.separator)
-        self._check_columns(table, file.path)
-        number = pd.Series(range(len(table)), index=table.index).map(str)
-        key = table[self.id_column].astype(str) if self.id_column else file.part + ":" + number
+        table = self._read_good_rows(file.path)
+        # The index is the number of the row in the file, whatever rows are left out.
+        key = table[self.id_column].astype(str) if self.id_column else file.part + ":" + table.index.astype(str)
         rows = pd.DataFrame(
             {
                 "id": f"{name}:" + key,
@@ -84,20 +93,43 @@ class Table:
                 "licence": self.licence,
                 "genre": self.genre or None,
                 "pinned": file.part in (self.always_test or []),
-            }
+            },
+            index=table.index,
         )
         rows["group"] = rows["id"]
         if self.group_column:
             group = table[self.group_column]
             rows["group"] = (f"{name}:" + group.astype(str)).where(group.fillna("") != "", rows["id"])
-        return rows[rows["source_label"].notna() & (rows["text"] != "")]
+        return rows[rows["source_label"].notna()]
+
+    def _read_good_rows(self, path: Path) -> pd.DataFrame:
+        table = read_table(
+            path, text_column=self.text_column, separator=self.separator, fill_short_rows=self.fill_short_rows
+        )
+        if table.rows.empty:
+            reason = f" ({table.rejected[0].place}: {table.rejected[0].reason})" if table.rejected else ""
+            raise ClaimkindError(f"{path} has no row that can be used{reason}: check it and the source's settings")
+        self._check_columns(table.rows, path)
+        problems = [self._label_problem(label) for label in table.rows[self.label_column]]
+        bad = [RejectedRow(place, text) for place, text in zip(table.places, problems, strict=True) if text]
+        _log_rejected(path, len(table.rows) - len(bad), [*table.rejected, *bad])
+        return table.rows[[not problem for problem in problems]]
+
+    def _label_problem(self, label: Any) -> str:
+        """Why a row cannot be used; empty where its label is good."""
+        text = "" if label is None or label != label else str(label).strip()  # null, or not a number in parquet
+        if not text and "" not in (self.source_labels or {}):
+            return f"no label in the column {self.label_column!r}"
+        if self.bins and not _is_finite(text):
+            return f"the label {text!r} is not a number"
+        return ""
 
     def _check_columns(self, table: pd.DataFrame, path: Path) -> None:
         for column in filter(None, (self.text_column, self.label_column, self.id_column, self.group_column)):
             if column not in table:
                 raise ClaimkindError(
-                    f"{path} has no column {column!r}, found {', '.join(map(str, table.columns))}: "
-                    "correct the source's settings"
+                    f"{path} has no column {column!r}, expected one of its columns "
+                    f"{', '.join(map(str, table.columns))}: correct the source's settings"
                 )
 
     def _source_labels(self, values: pd.Series, path: Path) -> pd.Series:
@@ -111,26 +143,23 @@ class Table:
         return values.map(known) if known else values
 
 
+def _log_rejected(path: Path, used: int, rejected: list[RejectedRow]) -> None:
+    if not rejected:
+        return
+    rows = "row is" if len(rejected) == 1 else "rows are"
+    _LOGGER.warning("%s: %d rows are used, %d %s left out", path, used, len(rejected), rows)
+    for row in sorted(rejected, key=lambda row: int(row.place.split()[-1])):  # "line 12", in the order of the file
+        _LOGGER.warning("%s, %s: %s", path, row.place, row.reason)
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _bin(values: pd.Series, low: float, high: float) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="raise")
+    numbers = pd.to_numeric(values)
     names = numbers.map(lambda _: f"{low:g}-{high:g}")
     return names.mask(numbers <= low, f"<={low:g}").mask(numbers >= high, f">={high:g}")
-
-
-def _read_table(path: Path, separator: str) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix == ".jsonl":
-            return pd.read_json(path, lines=True, dtype=False)
-        return _read_csv(path, separator)
-    except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ClaimkindError(f"{path} cannot be read as a table ({reason}): check the source's settings") from None
-
-
-def _read_csv(path: Path, separator: str) -> pd.DataFrame:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        header, *rows = csv.reader(stream, delimiter=separator)
-    # CheckThat's rows may end before the last column.
-    return pd.DataFrame([dict(zip(header, row, strict=False)) for row in rows], columns=header)

@@ -1,0 +1,83 @@
+"""Hard-wrapped text: lines that were cut at a width, as in mail, PDF and much Markdown.
+
+A line break within a paragraph of such a text is a blank. In a file with a sentence or a paragraph on each line, it is
+an end. The shape of the text tells one from the other: lines of prose that was cut at a width are nearly as long as the
+width allows, and most of them end within a sentence.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_END = re.compile(r"[.!?…:;][\"”’»)\]*_]*\s*$")
+# Lines of Markdown that stand for themselves: headings, items of lists, quotations, tables, fences of code, rules.
+_BLOCK = re.compile(r"\s*(?:[-*+•|>#]|\d{1,3}[.)]\s|```|~~~|[=_]{3,}\s*$)")
+_WIDTHS = range(30, 141)  # characters
+_NEARLY = 0.85  # of the width, from which on a line is full
+_FEWEST_WORDS = 4  # of a line on average: shorter lines are lists
+_UNFINISHED = 0.5  # share of the breaks that lie within a sentence
+_FULL = 0.6  # share of the breaks after a full line
+
+
+class _Break(NamedTuple):
+    """A single line break between two lines of a paragraph."""
+
+    start: int
+    end: int
+    line: str
+    following: str
+
+    def is_full(self, width: int) -> bool:
+        """Whether the next word did not fit on the line."""
+        return len(self.line.rstrip()) + 1 + len(self.following.split()[0]) > _NEARLY * width
+
+
+def join_hard_wraps(text: str, mode: str) -> str:
+    """Replace line breaks within paragraphs by blanks, of the same length so that offsets stay.
+
+    Args:
+        text: any text.
+        mode: `keep` replaces none, `join` all; `auto` those that a width made, if the text is hard-wrapped.
+
+    Returns:
+        The text itself where no line break is replaced.
+    """
+    breaks = [] if mode == "keep" else list(_breaks(text))
+    if mode == "auto":
+        width = _width(breaks)
+        breaks = [one for one in breaks if width and (one.is_full(width) or one.following.lstrip()[:1].islower())]
+    if not breaks:
+        return text
+    pieces, done = [], 0
+    for one in breaks:
+        pieces += [text[done : one.start], " " * (one.end - one.start)]
+        done = one.end
+    return "".join([*pieces, text[done:]])
+
+
+def _breaks(text: str) -> Iterator[_Break]:
+    lines = [match for match in _LINE.finditer(text) if match[0]]
+    for line, following in itertools.pairwise(lines):
+        here, there = line[0].rstrip("\r\n"), following[0].rstrip("\r\n")
+        if here.strip() and there.strip() and not _stands_alone(here) and not _BLOCK.match(there):
+            yield _Break(line.start() + len(here), line.end(), here, there)
+
+
+def _stands_alone(line: str) -> bool:
+    """Whether no other line goes on with this one: a heading, a row of a table, a fence, a line break of Markdown."""
+    return line.endswith("  ") or (bool(_BLOCK.match(line)) and line.lstrip()[:1] in "#|`~=_")
+
+
+def _width(breaks: list[_Break]) -> int:
+    """The width at which the lines of a text were cut; 0 if they were not."""
+    if not breaks:
+        return 0
+    lengths = sorted(len(one.line.rstrip()) for one in breaks)
+    width = lengths[int(0.95 * (len(lengths) - 1))]  # a long address does not count
+    words = sum(len(one.line.split()) for one in breaks) / len(breaks)
+    unfinished = sum(not _END.search(one.line) for one in breaks) / len(breaks)
+    full = sum(one.is_full(width) for one in breaks) / len(breaks)
+    is_wrapped = width in _WIDTHS and words >= _FEWEST_WORDS and unfinished >= _UNFINISHED and full >= _FULL
+    return width if is_wrapped else 0

@@ -1,0 +1,96 @@
+"""The files of an input: a file, an archive, a folder or a pattern; what is not read is counted."""
+
+import zipfile
+
+import pytest
+
+from claimkind.errors import ClaimkindError
+from claimkind.io.base import TableOptions
+from claimkind.io.columns import Columns
+from claimkind.io.files import find_files, list_files
+from claimkind.io.readers import read_rows
+
+
+def write(path, content="text\nSun.\n"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def write_zip(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def texts_of(file):
+    return [text for chunk in read_rows(file, Columns(), TableOptions()) for text in chunk.rows["text"]]
+
+
+def test_hidden_and_internal_files_are_passed_over_and_counted(tmp_path):
+    names = [
+        ".a.csv",
+        "._a.csv",
+        ".ipynb_checkpoints/a.csv",
+        "_delta_log/0.json",
+        "__MACOSX/a.csv",
+        "a.csv",
+        "a.pdf",
+        "b",
+    ]
+    for name in names:
+        write(tmp_path / name)
+    listing = list_files(tmp_path)
+    assert [file.name for file in listing.files] == ["a.csv"]
+    assert listing.passed_over == {"hidden": 5, ".pdf": 1, "without ending": 1}
+
+
+def test_a_hidden_file_is_read_where_it_is_the_input(tmp_path):
+    assert find_files(write(tmp_path / ".a.csv"))[0].alone
+
+
+def test_an_archive_of_one_file_is_read_as_the_file(tmp_path):
+    for name, member in (("a.csv.zip", "a.csv"), ("data.zip", "exports/a.jsonl")):
+        content = '{"text": "Sun."}' if member.endswith("jsonl") else "text\nSun.\n"
+        file = find_files(write_zip(tmp_path / name, {member: content, "__MACOSX/._a.csv": "x"}))[0]
+        assert (file.alone, file.name, texts_of(file)) == (True, member, ["Sun."])
+
+
+def test_an_archive_of_several_files_is_read_as_a_folder(tmp_path):
+    write_zip(tmp_path / "a.zip", {"a.csv": "text\nSun.\n", "b/c.txt": "Fog.", "d.docx": "x"})
+    listing = list_files(tmp_path / "a.zip")
+    assert [(file.name, file.alone) for file in listing.files] == [("a.zip/a.csv", False), ("a.zip/b/c.txt", False)]
+    assert listing.passed_over == {".docx in .zip": 1}
+    write(tmp_path / "e.csv")
+    assert [file.name for file in find_files(tmp_path)] == ["a.zip/a.csv", "a.zip/b/c.txt", "e.csv"]
+
+
+def test_an_archive_that_is_none_is_counted(tmp_path):
+    write(tmp_path / "a.zip", "no archive")
+    write(tmp_path / "b.csv")
+    assert list_files(tmp_path).passed_over == {"damaged .zip": 1}
+    with pytest.raises(ClaimkindError, match=r"a\.zip holds no file that can be read, expected one of \.txt"):
+        find_files(tmp_path / "a.zip")
+
+
+def test_a_pattern_matches_files(tmp_path):
+    for name in ("a.csv", "b.csv", "c.txt"):
+        write(tmp_path / name)
+    assert [file.path.name for file in find_files(tmp_path / "*.csv")] == ["a.csv", "b.csv"]
+    write(tmp_path / "x[1].csv")
+    assert find_files(tmp_path / "x[1].csv")[0].alone, "a name that looks like a pattern is a name"
+    with pytest.raises(ClaimkindError, match=r"\*\.tsv does not exist"):
+        find_files(tmp_path / "*.tsv")
+
+
+@pytest.mark.parametrize(
+    ("folder", "columns"),
+    [
+        ("year=2024/lang=en", {"year": 2024, "lang": "en"}), ("day=01", {"day": "01"}),
+        ("place=New%20York", {"place": "New York"}), ("lang=__HIVE_DEFAULT_PARTITION__", {"lang": None}), ("plain", {}),
+    ],
+)  # fmt: skip
+def test_names_of_folders_give_columns(folder, columns, tmp_path):
+    write(tmp_path / folder / "a.csv")
+    assert find_files(tmp_path)[0].partitions == columns

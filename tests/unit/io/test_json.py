@@ -1,0 +1,58 @@
+"""JSON files of any make-up give the same rows."""
+
+import json
+
+import pytest
+
+from claimkind.errors import ClaimkindError
+from claimkind.io import json as reader
+from claimkind.io.base import TableOptions
+from claimkind.io.columns import Columns
+from claimkind.io.input_file import InputFile
+from claimkind.io.readers import read_rows
+
+ROWS = [{"text": f"Sun, {n}. ]}}", "n": n, "tags": ["a", {"b": None}]} for n in range(50)]
+
+
+def read(path, size=8192):
+    chunks = list(read_rows(InputFile(path, path.name), Columns(), TableOptions(size)))
+    return [text for chunk in chunks for text in chunk.rows["text"]], [r for chunk in chunks for r in chunk.rejected]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 16])
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(ROWS), json.dumps(ROWS, indent=2), "\n".join(map(json.dumps, ROWS)), "".join(map(json.dumps, ROWS)),
+        "\n\n" + json.dumps(ROWS) + "\n",
+    ],
+)  # fmt: skip
+def test_arrays_and_sequences_of_objects_are_rows(content, piece, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "_PIECE", piece)
+    (tmp_path / "in.json").write_text(content)
+    assert read(tmp_path / "in.json", size=7) == ([row["text"] for row in ROWS], [])
+
+
+def test_one_object_is_one_row(tmp_path):
+    (tmp_path / "in.json").write_text(json.dumps(ROWS[3], indent=4))
+    assert read(tmp_path / "in.json")[0] == [ROWS[3]["text"]]
+
+
+def test_what_is_no_object_is_rejected(tmp_path):
+    (tmp_path / "in.json").write_text('[{"text": "Sun."}, 7, "Fog.", null, {"text": "Rain."}]')
+    texts, rejected = read(tmp_path / "in.json")
+    assert texts == ["Sun.", "Rain."]
+    assert [(entry.row, entry.reason) for entry in rejected] == [(n, "no JSON object") for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('[{"text": "Sun."}, {"text": ', "is no JSON from some row on"), ('[{"text": "Sun."}', "is cut off within"),
+        ("text\nSun.\n", "is no JSON from some row on"), ("[,]", "is no JSON from some row on"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_refused(content, reason, tmp_path):
+    (tmp_path / "in.json").write_text(content)
+    with pytest.raises(ClaimkindError, match=rf"in\.json {reason}"):
+        read(tmp_path / "in.json")

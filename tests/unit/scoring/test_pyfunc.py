@@ -1,0 +1,75 @@
+"""The logged model, as MLflow's `predict`, its server and Spark call it."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc.scoring_server import predictions_to_json
+
+from claimkind import tracking
+from claimkind.labels import one_hot
+from claimkind.models.hashing import HashingClassifier
+from claimkind.models.prediction import OUTPUT_COLUMNS
+from claimkind.scoring.pyfunc import SentenceModel
+from tests.unit.scoring.test_scoring import MaySpeculates
+
+TEXTS = ["Sun.", "It may rain."]
+
+
+@pytest.fixture
+def model():
+    model = SentenceModel()
+    model.classifier = MaySpeculates()
+    return model
+
+
+def labels_of(model, texts):
+    return model.predict(None, pd.DataFrame({"text": texts}))["label"].tolist()
+
+
+def test_there_is_a_row_for_each_row_whatever_the_index(model):
+    rows = pd.DataFrame({"text": ["Sun.", None, "It may rain."]}, index=[5, 6, 7])
+    labelled = model.predict(None, rows)
+    assert labelled.columns.tolist() == list(OUTPUT_COLUMNS)
+    assert labelled.index.tolist() == [0, 1, 2]
+    assert labelled["label"].tolist() == ["factual", None, "speculative"]
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n\t", "\u200b", "\u3164", None, float("nan"), pd.NA])
+def test_blank_text_gets_no_label(model, blank):
+    assert labels_of(model, ["Sun.", blank]) == ["factual", None]
+    assert labels_of(model, [blank]) == [None]
+
+
+def test_missing_values_are_null_in_json(model):
+    answer = io.StringIO()
+    predictions_to_json(model.predict(None, pd.DataFrame({"text": [None, "Sun."]})), answer)
+    assert "NaN" not in answer.getvalue()
+    first, second = json.loads(answer.getvalue())["predictions"]
+    assert set(first.values()) == {None}
+    assert (second["label"], second["confidence"]) == ("factual", 0.9)
+
+
+def test_numbers_stay_numbers_where_every_row_has_text(model):
+    assert model.predict(None, pd.DataFrame({"text": TEXTS}))["confidence"].dtype.kind == "f"
+
+
+@pytest.mark.parametrize("texts", [["Sun.", ["a", "b"]], [{"a": 1}], [["Sun.", ["a"]]]])
+def test_what_is_no_text_is_refused(model, texts):
+    with pytest.raises(MlflowException, match=r"text is (list|dict), expected a string in each row"):
+        labels_of(model, texts)
+
+
+def test_a_logged_model_takes_a_dictionary_of_lists(tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    fitted = HashingClassifier().fit([*TEXTS, "A shame."], one_hot(["factual", "speculative", "opinion"]))
+    with tracking.start_run("pyfunc", "model", {}) as tracked:
+        uri = tracked.log_model(fitted)
+    loaded = mlflow.pyfunc.load_model(uri)
+    by_rows = loaded.predict(pd.DataFrame({"text": TEXTS}))
+    assert loaded.predict({"text": TEXTS})["label"].tolist() == by_rows["label"].tolist()
+    assert len(by_rows) == 2
