@@ -8,7 +8,7 @@ def _words(text: str) -> frozenset[str]:
 TITLES = _words(
     """
     adm ald amb asst atty attys bp brig capt cdr chanc chas cmdr cmdt col comdr cpl cpt dep det dir dr drs fr ft gen
-    gens geo gov govs hon insp jas jos lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs
+    gens geo gov govs hon insp jos lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs
     pte pvt rep reps rev revs rt sec sen sens sfc sgt sgts spc sra srta ssgt st ste supt thos treas wm
     """
 )
