@@ -54,8 +54,8 @@ FOLLOWED_BY_LOWER_CASE = _words(
 ALSO_WORDS = _words("ala com comm const del fed ill ind la mar mass me mil miss ore sat sun ter thu wash wed wis")
 """Of those above: in lower case a word (*ill*, *me*), and an abbreviation only with a capital (*Ill.*, *Me.*)."""
 
-ABBREVIATIONS = TITLES | BEFORE_NUMBER | NEVER_LAST | AMBIGUOUS | FOLLOWED_BY_LOWER_CASE | {"am", "may", "pm"}
-"""Words after which a full stop is looked at closely; *May* for the sake of `LABELLED_AS_ONE`."""
+ABBREVIATIONS = TITLES | BEFORE_NUMBER | NEVER_LAST | AMBIGUOUS | FOLLOWED_BY_LOWER_CASE | {"am", "pm"}
+"""Words after which a full stop is looked at closely."""
 
 NAMES_WITH_MARK = ("Jeopardy", "Yahoo")
 """Names that end in an exclamation mark."""
@@ -137,13 +137,3 @@ SPEECH_VERBS = (
     "|demanded|noted|whispered|warned|joked|recalled|argued|yelled|exclaimed|sighed|called|screamed|muttered|laughed"
     "|announced|declared|responded|explained|quipped|murmured|snapped|pleaded|begged|urged"
 )
-
-LABELLED_AS_ONE = {
-    "14 May. Water", "in May. Incubation", "in May. Ministers", "16 May. Admission", "frightens me. I",
-    "trusted me. A", "70 km/h. At",
-}  # fmt: skip
-"""Not split, though they should be: in `seeds/documents` these pairs of sentences carry one label.
-
-The splitter that was in use when they were labelled took *May*, *me* and *h* for abbreviations. An entry can go when
-its two sentences have been labelled apart.
-"""

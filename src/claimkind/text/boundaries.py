@@ -120,8 +120,6 @@ def _full_stop_ends(candidate: Candidate, after: _After) -> bool:
     key = word.lower()
     if after.first.islower():
         return not candidate.closers and _is_plain(word)
-    if f"{' '.join(candidate.before.split()[-2:])}. {after.word}" in words.LABELLED_AS_ONE:
-        return False
     if _TIME.fullmatch(key):
         return _time_ends(after)
     if word[-1:].isupper() and _INITIAL.fullmatch(word):

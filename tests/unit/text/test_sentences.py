@@ -43,15 +43,20 @@ def test_a_quotation_of_two_sentences_is_split_and_offsets_point_at_the_text() -
     assert all(text[s.start : s.end] == s.text for s in sentences)
 
 
-def test_seed_documents_are_split_as_they_were_labelled() -> None:
-    labelled: dict[str, set[tuple[int, int]]] = {}
+def test_no_sentence_of_the_seed_documents_crosses_the_border_of_a_label() -> None:
+    labels: dict[str, set[tuple[int, int]]] = {}
     for line in (SEEDS / "labels" / "documents.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
-        labelled.setdefault(row["document"], set()).add((row["start"], row["end"]))
-    documents = {path.stem: read_document(path).text for path in (SEEDS / "documents").glob("*.md")}
-    split = {name: {(s.start, s.end) for s in split_sentences(text)} for name, text in documents.items()}
-    assert split == labelled
-    assert len(split["article"]) == 27
+        labels.setdefault(row["document"], set()).add((row["start"], row["end"]))
+    parted = []
+    for name, spans in labels.items():
+        sentences = {(s.start, s.end) for s in split_sentences(read_document(SEEDS / "documents" / f"{name}.md").text)}
+        assert {start for start, _ in spans} <= {start for start, _ in sentences}, name
+        assert {end for _, end in spans} <= {end for _, end in sentences}, name
+        parted += spans - sentences
+    # An earlier splitter took *May*, *me* and *h* for abbreviations, so that some pairs of sentences carry one label.
+    assert len(parted) == 7
+    assert len(labels["article"]) == 27
 
 
 def test_empty_and_blank_texts_have_no_sentence() -> None:

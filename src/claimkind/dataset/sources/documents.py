@@ -14,6 +14,9 @@ from claimkind.errors import ClaimkindError
 from claimkind.text.front_matter import Document, read_document
 from claimkind.text.sentences import Sentence, split_sentences
 
+Spans = dict[tuple[int, int], Annotation]
+"""The labels of one document by start and end, in their order."""
+
 _REQUIRED = ("title", "genre", "origin", "licence")
 
 
@@ -43,40 +46,72 @@ class SeedDocuments:
             raise ClaimkindError(
                 f"{self.documents} holds no *.md file, expected the seed documents: check paths.seeds_dir"
             )
-        annotations = read_document_labels(Path(self.labels))
-        rows = [row for path in tqdm(paths, desc=name, unit=" documents") for row in _rows(path, annotations)]
-        for (document, start, end), annotation in annotations.items():
-            raise ClaimkindError(
-                f"{annotation.place}: the label points at {document}[{start}:{end}], which is no sentence of "
-                f"{self.documents}: remove the label, or correct its span if the document was edited"
-            )
+        labels = _by_document(read_document_labels(Path(self.labels)))
+        rows: list[dict[str, Any]] = []
+        for path in tqdm(paths, desc=name, unit=" documents"):
+            rows += _rows(path, labels.pop(path.stem, {}))
+        for document, spans in labels.items():
+            for (start, end), annotation in spans.items():
+                raise _orphan(annotation, f"{document}[{start}:{end}]", f"no sentence of {self.documents}")
         return pd.DataFrame(rows)
 
 
-def _rows(path: Path, annotations: dict[tuple[str, int, int], Annotation]) -> Iterator[dict[str, Any]]:
-    """Rows of one document; removes the labels it uses from `annotations`, so that those without a sentence remain."""
+def _by_document(annotations: dict[tuple[str, int, int], Annotation]) -> dict[str, Spans]:
+    labels: dict[str, Spans] = {}
+    for (document, start, end), annotation in sorted(annotations.items()):
+        labels.setdefault(document, {})[start, end] = annotation
+    return labels
+
+
+def _orphan(annotation: Annotation, span: str, problem: str) -> ClaimkindError:
+    return ClaimkindError(
+        f"{annotation.place}: the label points at {span}, which is {problem}: remove the label, or correct its span if "
+        "the document was edited"
+    )
+
+
+def _rows(path: Path, labels: Spans) -> Iterator[dict[str, Any]]:
+    """Rows of one document. The labels say where its sentences are, so that a change of the splitter changes no label.
+
+    Raises:
+        ClaimkindError: as `SeedDocuments.read`.
+    """
     document = read_document(path)
     missing = [key for key in _REQUIRED if key not in document.front_matter]
     if missing:
         raise ClaimkindError(f"{path}:1: the front matter has no `{missing[0]}`, expected {', '.join(_REQUIRED)}")
-    for sentence in split_sentences(document.text):
-        annotation = annotations.pop((document.name, sentence.start, sentence.end), None)
-        yield _row(document, sentence, _checked(annotation, sentence, document, path))
+    labelled = 0
+    for (start, end), annotation in labels.items():
+        text = document.text[start:end]
+        if start < labelled or not text or text != text.strip() or len(text) < end - start:
+            raise _orphan(annotation, f"{document.name}[{start}:{end}]", f"no sentence of {path}")
+        _check_unlabelled(document, path, labelled, start)
+        _check_sha(annotation, text, f"{path}:{_line(document, start)}")
+        yield _row(document, Sentence(start, end, text), annotation)
+        labelled = end
+    _check_unlabelled(document, path, labelled, len(document.text))
 
 
-def _checked(annotation: Annotation | None, sentence: Sentence, document: Document, path: Path) -> Annotation:
-    line = document.first_line + document.text.count("\n", 0, sentence.start)
-    if annotation is None:
+def _line(document: Document, start: int) -> int:
+    return document.first_line + document.text.count("\n", 0, start)
+
+
+def _check_unlabelled(document: Document, path: Path, start: int, end: int) -> None:
+    """Check that nothing but blanks lies between two labelled sentences."""
+    for sentence in split_sentences(document.text[start:end]):
+        place = start + sentence.start
         raise ClaimkindError(
-            f"{path}:{line}: the sentence at {sentence.start}-{sentence.end} ({sentence.text[:40]!r}) has no label, "
-            "expected one for each sentence: label it as seeds/README.md describes"
+            f"{path}:{_line(document, place)}: the sentence at {place}-{start + sentence.end} ({sentence.text[:40]!r}) "
+            "has no label, expected one for each sentence: label it as seeds/README.md describes"
         )
-    if annotation.sha != text_sha(sentence.text):
+
+
+def _check_sha(annotation: Annotation, text: str, place: str) -> None:
+    if annotation.sha != text_sha(text):
         raise ClaimkindError(
-            f"{annotation.place}: the sentence at {path}:{line} was edited after it was labelled, its sha differs: "
-            "label it again"
+            f"{annotation.place}: the sentence at {place} was edited after it was labelled, its sha differs: label it "
+            "again"
         )
-    return annotation
 
 
 def _row(document: Document, sentence: Sentence, annotation: Annotation) -> dict[str, Any]:

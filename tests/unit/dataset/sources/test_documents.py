@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from claimkind.dataset.rows import text_sha
 from claimkind.dataset.sources.documents import SeedDocuments
 from claimkind.errors import ClaimkindError
 from claimkind.text.front_matter import read_document
@@ -57,6 +58,20 @@ def test_an_orphaned_label_is_named_by_file_and_line(folder):
     write_labels(folder / "labels.jsonl", [*label_document("rain", TEXT, KINDS), {"document": "snow", "start": 0,
                  "end": 4, "sha": "0", "label": "factual"}])  # fmt: skip
     expect(folder, r"labels\.jsonl:4: the label points at snow\[0:4\], which is no sentence")
+
+
+def test_the_labels_say_where_sentences_are_whatever_the_splitter_does(folder):
+    rows = [json.loads(row) for row in (folder / "labels.jsonl").read_text().splitlines()]
+    together = "It may rain again. The rain is dull."
+    rows[1:] = [{**rows[1], "end": rows[2]["end"], "sha": text_sha(together)}]
+    write_labels(folder / "labels.jsonl", rows)
+    assert read(folder)["text"].tolist() == ["Rain fell on Arden.", together]
+
+
+@pytest.mark.parametrize(("start", "end"), [(10, 39), (20, 39), (21, 400)])
+def test_a_span_that_overlaps_begins_with_a_blank_or_passes_the_end_is_refused(folder, start, end):
+    rewrite_label(folder, 2, start=start, end=end)
+    expect(folder, rf"labels\.jsonl:2: the label points at rain\[{start}:{end}\], which is no sentence of .*rain\.md")
 
 
 def test_an_unknown_label_is_named_by_file_and_line(folder):
