@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import io
 import json
 import os
 
@@ -513,3 +514,17 @@ def test_a_report_of_very_many_sentences_shows_the_first(tmp_path, monkeypatch):
 def test_without_a_report_there_is_nothing_to_explain(tmp_path, monkeypatch):
     with pytest.raises(ClaimkindError, match="explain=true shows words in the report, expected one"):
         score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", explain=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        ("-", "It is wet. It may rain.", ["It is wet.", "It may rain."]),
+        ("-.jsonl", '{"text": "It is wet."}\n', ["It is wet."]),
+    ],
+)
+def test_standard_input_is_scored(name, content, texts, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    use_model(monkeypatch, tmp_path / "model")
+    engine.run(ScoreConfig(input=name, output=str(tmp_path / "out.jsonl")))
+    assert pd.read_json(tmp_path / "out.jsonl", lines=True)["text"].tolist() == texts
