@@ -1,4 +1,4 @@
-"""However scoring is cut off, what was done is kept, and the end is the same."""
+"""A run that is cut off keeps its finished parts, and gives the same output when it is started again."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_parts_of_something_else_are_not_mixed_in(changed, model, tmp_path, monk
         score(settings["model"], source, output, chunk_size=settings["chunk_size"])
 
 
-def test_nothing_is_in_the_way_of_a_second_try_where_nothing_was_done(model, tmp_path):
+def test_a_run_that_wrote_no_part_can_be_started_with_other_options(model, tmp_path):
     (tmp_path / "in.csv").write_text("body\nSun.\n")
     with pytest.raises(ClaimkindError, match="has no column 'text'"):
         score(model, tmp_path / "in.csv", tmp_path / "out.csv")
@@ -125,7 +125,7 @@ def test_an_output_in_the_folder_of_its_input_goes_on_too(model, tmp_path, monke
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
-def test_what_looks_like_a_number_is_text_after_a_cut_too(ending, model, tmp_path, monkeypatch):
+def test_text_that_looks_like_a_number_stays_text_after_a_cut(ending, model, tmp_path, monkeypatch):
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": "2024", "much": 2**70}) + "\n" for _ in range(100)))
     settings = {"report": str(tmp_path / "r.html"), "explain": True}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -227,7 +227,7 @@ def test_too_many_bad_rows_stop_the_run_with_code_1(model, tmp_path):
     assert done.stderr.strip().endswith("correct the input, or raise max_rejected")
 
 
-def test_a_full_disk_keeps_what_was_done(model, tmp_path, monkeypatch):
+def test_a_full_disk_keeps_the_finished_parts(model, tmp_path, monkeypatch):
     source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
     write = engine.Journal.write
 
@@ -255,7 +255,7 @@ def test_an_output_that_exists_stays_whole_until_the_new_one_is(model, tmp_path,
     assert output.read_text() == "old"
 
 
-def test_processes_are_as_many_as_asked_or_as_the_work_is_worth_and_give_the_same(model, tmp_path, monkeypatch):
+def test_any_number_of_processes_gives_the_same_output(model, tmp_path, monkeypatch):
     source = write_input(tmp_path / "in.jsonl", 200)
     started, pool = [], workers.ProcessPoolExecutor
     monkeypatch.setattr(

@@ -18,6 +18,7 @@ from claimkind.io.files import Listing, list_files
 from claimkind.io.input_file import InputFile
 from claimkind.io.readers import count_rows
 from claimkind.io.rows import Chunk, Rejected
+from claimkind.io.stdin import open_path
 from claimkind.io.writers import check_output, check_report
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.prediction import OUTPUT_COLUMNS
@@ -69,26 +70,35 @@ def run(config: ScoreConfig) -> Summary:
     """
     from claimkind import tracking
 
+    _check_given(input=config.input, output=config.output, model_uri=config.model_uri)
     options = ReadOptions(
         config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
         config.line_breaks,
     )  # fmt: skip
     _check_processes(config.processes)
     report = _check_report(config.report, explain=config.explain)
-    journal, listing = _check_files(Path(config.input), Path(config.output))
-    folder = tracking.fetch_folder(config.model_uri)
-    labeller = Labeller(models.load(folder), folder, config.processes)
-    job = Job(Path(config.input), listing.files, options, labeller, journal, config.max_rejected)
-    summary = Summary(journal.output, journal.rejected_path, tracking.fetch_reference(config.model_uri))
-    summary.passed_over = listing.passed_over
     shown = ReportRows()
-    for rows in score(job, summary):
-        if report:
-            shown.add(rows)
+    with open_path(config.input) as source:
+        journal, listing = _check_files(source, Path(config.output))
+        folder = tracking.fetch_folder(config.model_uri)
+        labeller = Labeller(models.load(folder), folder, config.processes)
+        job = Job(source, listing.files, options, labeller, journal, config.max_rejected)
+        summary = Summary(journal.output, journal.rejected_path, tracking.fetch_reference(config.model_uri))
+        summary.passed_over = listing.passed_over
+        for rows in score(job, summary):
+            if report:
+                shown.add(rows)
     if report:
-        title = shown.title(job.source.stem, summary.rows)
+        title = shown.title(source.stem, summary.rows)
         write_report(report, shown.rows, title, explained_by=labeller.classifier if config.explain else None)
     return summary
+
+
+def _check_given(**settings: str) -> None:
+    """Refuse an empty setting, which as a path would be the working folder."""
+    for name, value in settings.items():
+        if not value.strip():
+            raise ClaimkindError(f"{name} has no value, expected one: give it on the command line as {name}=…")
 
 
 def _check_processes(processes: int | None) -> None:

@@ -116,11 +116,10 @@ class Summary:
         return "\n".join([*lines, *(f"not read: {line}" for line in self._not_read()), *self._drift()])
 
     def _line_breaks(self) -> str:
-        names = list(self.joined)[:_NAMED] + ["others"] * (len(self.joined) > _NAMED)
-        return (
-            f"line breaks within paragraphs are read as blanks in {self.joined.total():,} hard-wrapped documents "
-            f"({', '.join(names)}); line_breaks=keep ends sentences there"
-        )
+        names = ", ".join([*list(self.joined)[:_NAMED], *(["others"] if len(self.joined) > _NAMED else [])])
+        count = self.joined.total()
+        documents = "1 hard-wrapped document" if count == 1 else f"{count:,} hard-wrapped documents"
+        return f"line breaks within paragraphs read as blanks in {documents} ({names}); line_breaks=keep keeps them"
 
     def problems(self) -> str:
         """Why rows were rejected and files were not read, in one line."""

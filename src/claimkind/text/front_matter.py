@@ -12,7 +12,7 @@ _FRONT_MATTER = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
 
 
 class Document(NamedTuple):
-    """A text and what its front matter says of it."""
+    """A text and its front matter."""
 
     name: str
     """The file's name without its ending."""
@@ -24,10 +24,10 @@ class Document(NamedTuple):
 
 
 def read_document(path: Path) -> Document:
-    """Read a text or Markdown file, with front matter or without.
+    """Read a text or Markdown file in UTF-8, with or without front matter.
 
     Raises:
-        ClaimkindError: the file is not UTF-8, or its front matter is no YAML mapping.
+        ClaimkindError: the file is not UTF-8, or its front matter is not a YAML mapping.
     """
     try:
         content = path.read_bytes().decode("utf-8")

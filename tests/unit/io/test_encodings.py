@@ -46,7 +46,7 @@ def test_one_accent_is_enough_to_detect_windows_1252_and_it_is_logged(tmp_path, 
     assert caplog.messages == ["in.csv: read as Windows-1252"]
 
 
-def test_utf8_is_not_worth_a_line(tmp_path, caplog):
+def test_utf8_is_not_logged(tmp_path, caplog):
     (tmp_path / "in.csv").write_text(f"id,text\n1,{SENTENCE}\n", encoding="utf-8")
     with caplog.at_level(logging.INFO):
         texts_of(tmp_path / "in.csv")

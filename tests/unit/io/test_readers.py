@@ -1,4 +1,4 @@
-"""Whatever stands in the input, good rows are read and bad ones are set aside with a reason."""
+"""Good rows are read and bad rows are rejected with a reason, whatever the input holds."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def read(path, size=100, columns=COLUMNS):
     return rows, {entry.row: entry.reason for chunk in chunks for entry in chunk.rejected}
 
 
-def test_bad_json_lines_are_set_aside(tmp_path):
+def test_bad_json_lines_are_rejected(tmp_path):
     lines = [
         b'{"text": "Sun.", "n": 1}', b'{"text": ', b'{"body": "x"}', b'{"text": null}', b'{"text": "  "}', b"[1]",
         b'{"text": "caf\xe9"}', json.dumps({"text": "x" * (LONGEST_TEXT + 9)}).encode(), b'{"text": "Rain.", "n": 2}',
@@ -50,7 +50,7 @@ def test_bad_json_lines_are_set_aside(tmp_path):
     }  # fmt: skip
 
 
-def test_bad_csv_rows_are_set_aside(tmp_path):
+def test_bad_csv_rows_are_rejected(tmp_path):
     long = b"e," + b"x" * (10 * LONGEST_TEXT) + b"\n"
     content = b'id,text\na,"It\nrains."\nb\nc,caf\xe9\nd,\n' + long + "f,Café.\n".encode()
     (tmp_path / "in.csv").write_bytes(content)
@@ -62,7 +62,7 @@ def test_bad_csv_rows_are_set_aside(tmp_path):
     }  # fmt: skip
 
 
-def test_a_quotation_mark_that_nobody_closed_costs_its_row_alone(tmp_path):
+def test_an_unclosed_quotation_mark_rejects_its_row_alone(tmp_path):
     ordinary = [f"{n},It rains." for n in range(100_000)]
     for unclosed in (7, 99_998):  # before the end of what is read at once, and before the end of the file
         lines = list(ordinary)
@@ -77,7 +77,7 @@ def test_a_quotation_mark_that_nobody_closed_costs_its_row_alone(tmp_path):
     assert list(rejected) == [0]
 
 
-def test_long_rows_are_scored_whole_or_not_at_all(tmp_path):
+def test_long_rows_are_read_whole_or_rejected(tmp_path):
     emoji, letters = "\U0001f600" * 600_000, "語" * 700_000  # of four and three bytes
     (tmp_path / "in.txt").write_text(f"{emoji}\n{'x' * (6 * LONGEST_TEXT)}\nSun.\n")
     rows, rejected = read(tmp_path / "in.txt")
@@ -122,7 +122,7 @@ def test_linked_folders_are_read_once(tmp_path):
     assert [file.name for file in found] == ["a/in.txt", "b/in.txt"]
 
 
-def test_the_chosen_column_is_the_text_whatever_else_is_called_so(tmp_path):
+def test_the_chosen_column_is_the_text_even_if_another_has_that_name(tmp_path):
     (tmp_path / "in.csv").write_text("id,key,body,text,input_text\n1,k,Sun.,Fog.,Rain.\n")
     rows, _ = read(tmp_path / "in.csv", columns=Columns("body", "key"))
     assert rows.to_dict("records") == [
@@ -130,7 +130,7 @@ def test_the_chosen_column_is_the_text_whatever_else_is_called_so(tmp_path):
     ]
 
 
-def test_what_is_no_text_is_none(tmp_path):
+def test_objects_and_lists_are_no_text(tmp_path):
     rows = [{"text": {"a": 1}}, {"text": ["x"]}, {"text": 2024}, {"text": "Sun.", "\ud83d": 1}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     kept, rejected = read(tmp_path / "in.jsonl")
@@ -150,7 +150,7 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
         read(tmp_path / "in.csv")
 
 
-def test_a_file_among_others_that_cannot_be_read_is_set_aside(tmp_path):
+def test_a_file_among_others_that_cannot_be_read_is_rejected(tmp_path):
     (tmp_path / "a.csv").write_text("id,body\n1,Sun.\n")
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"text\nSun.\nFog.\n")[:-9])
     (tmp_path / "c.txt.gz").write_bytes(b"no gzip")
@@ -167,14 +167,14 @@ def test_a_file_among_others_that_cannot_be_read_is_set_aside(tmp_path):
     assert count_rows(input_file(tmp_path / "b.csv.gz")) == 0
 
 
-def test_what_is_wrong_beside_the_text_sets_a_row_aside_too(tmp_path):
+def test_wrong_bytes_outside_the_text_rejects_a_row_too(tmp_path):
     (tmp_path / "in.csv").write_bytes(b"text,author\nSun.,Ren\xe9\nFog.,Zo\xc3\xab\n")
     rows, rejected = read(tmp_path / "in.csv")
     assert rows["text"].tolist() == ["Fog."]
     assert rejected == {0: "no valid UTF-8"}
 
 
-def test_bad_parquet_rows_are_set_aside(tmp_path):
+def test_bad_parquet_rows_are_rejected(tmp_path):
     text = pa.Array.from_buffers(
         pa.string(), 3, [None, pa.array([0, 4, 8, 12], pa.int32()).buffers()[1], pa.py_buffer(b"Sun.caf\xe9Fog.")]
     )
@@ -196,7 +196,7 @@ def test_bad_parquet_rows_are_set_aside(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "txt"])
-def test_packed_files_are_read_as_they_are(kind, tmp_path):
+def test_compressed_files_are_read(kind, tmp_path):
     content = {"csv": "text\nSun.\n", "jsonl": '{"text": "Sun."}\n', "txt": "Sun.\n"}[kind]
     path = tmp_path / f"in.{kind}.gz"
     path.write_bytes(gzip.compress(content.encode()))
@@ -213,7 +213,7 @@ def test_lines_below_front_matter_keep_their_numbers(tmp_path):
     assert rejected == {1: "no valid UTF-8"}
 
 
-def test_a_document_that_is_no_text_is_set_aside(tmp_path):
+def test_a_document_that_is_no_text_is_rejected(tmp_path):
     (tmp_path / "a.txt").write_bytes(bytes(range(128, 256)))
     (tmp_path / "b.txt").write_text(" \n")
     (tmp_path / "c.txt").write_text("x" * (LONGEST_TEXT + 1))

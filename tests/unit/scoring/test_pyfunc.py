@@ -5,11 +5,13 @@ import json
 
 import pandas as pd
 import pytest
+from fastapi.testclient import TestClient
 from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
 from mlflow.pyfunc.scoring_server import predictions_to_json
 
 from claimkind import tracking
-from claimkind.labels import one_hot
+from claimkind.labels import LABELS, one_hot
 from claimkind.models.hashing import HashingClassifier
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.pyfunc import SentenceModel
@@ -62,14 +64,34 @@ def test_what_is_no_text_is_refused(model, texts):
         labels_of(model, texts)
 
 
-def test_a_logged_model_takes_a_dictionary_of_lists(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
     import mlflow
 
-    monkeypatch.chdir(tmp_path)
-    fitted = HashingClassifier().fit([*TEXTS, "A shame."], one_hot(["factual", "speculative", "opinion"]))
-    with tracking.start_run("pyfunc", "model", {}) as tracked:
-        uri = tracked.log_model(fitted)
-    loaded = mlflow.pyfunc.load_model(uri)
-    by_rows = loaded.predict(pd.DataFrame({"text": TEXTS}))
-    assert loaded.predict({"text": TEXTS})["label"].tolist() == by_rows["label"].tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("pyfunc"))
+        fitted = HashingClassifier().fit([*TEXTS, "A shame."], one_hot(["factual", "speculative", "opinion"]))
+        with tracking.start_run("pyfunc", "model", {}) as tracked:
+            uri = tracked.log_model(fitted)
+        yield mlflow.pyfunc.load_model(uri)
+
+
+def test_a_logged_model_takes_a_dictionary_of_lists(logged):
+    by_rows = logged.predict(pd.DataFrame({"text": TEXTS}))
     assert len(by_rows) == 2
+    assert logged.predict({"text": TEXTS})["label"].tolist() == by_rows["label"].tolist()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_records": [{"text": None}, {"text": "Sun."}]}, {"inputs": {"text": ["  ", "Sun."]}},
+        {"dataframe_split": {"columns": ["text"], "data": [[""], ["Sun."]]}},
+    ],
+)  # fmt: skip
+def test_the_server_answers_null_where_there_is_no_text(logged, body):
+    answer = TestClient(scoring_server.init(logged)).post("/invocations", json=body)
+    assert "NaN" not in answer.text
+    first, second = answer.json()["predictions"]
+    assert set(first.values()) == {None}
+    assert second["label"] in LABELS

@@ -1,7 +1,8 @@
-"""Reading, splitting, labelling and writing, with a classifier that is certain of everything."""
+"""The scoring engine, with a classifier that looks for one word."""
 
 import csv
 import datetime
+import io
 import json
 import os
 
@@ -192,7 +193,7 @@ def test_a_column_without_a_name_keeps_none(tmp_path, monkeypatch):
     assert [(row[""], row["more"]) for row in rows] == [("7", ""), ("8", "x")]
 
 
-def test_a_table_beside_documents_keeps_its_columns_apart(tmp_path, monkeypatch):
+def test_columns_of_a_table_do_not_mix_with_those_of_documents(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("It is wet. Fog came.")
     (tmp_path / "in" / "b.csv").write_text("document,start,text\nMine,now,Rain.\n")
@@ -210,7 +211,7 @@ def test_a_file_of_any_name_is_scored(tmp_path, monkeypatch):
     assert scored["document"][1] == "caf\\xe9.txt"
 
 
-def test_an_input_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
+def test_an_input_that_changes_during_the_run_is_refused(tmp_path, monkeypatch):
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "Sun."}\n' * 10)
 
@@ -225,7 +226,7 @@ def test_an_input_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_an_output_beside_its_input_is_no_input(tmp_path, monkeypatch):
+def test_an_output_in_the_folder_of_its_input_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text("text\nOne.\n\n \n")
     for _ in range(2):
@@ -289,13 +290,13 @@ def test_nanoseconds_are_kept(tmp_path, monkeypatch):
     assert (first["at"], first["time"]) == ("1970-01-01T00:00:00.000000001", "00:00:00.000000001")
 
 
-def test_a_hopeless_run_stops_early(tmp_path, monkeypatch):
+def test_a_run_stops_at_the_first_part_with_too_many_rejected_rows(tmp_path, monkeypatch):
     (tmp_path / "in.jsonl").write_text('{"body": "Sun."}\n' * 10_000)
     with pytest.raises(TooManyRejectedError, match=r"^10 rows cannot be scored"):
         score(monkeypatch, tmp_path / "in.jsonl", tmp_path / "out.jsonl", max_rejected=5, chunk_size=10)
 
 
-def test_rows_of_several_tables_are_told_apart(tmp_path, monkeypatch):
+def test_ids_of_several_tables_differ(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     for name in "ab":
         (tmp_path / "in" / f"{name}.csv").write_text("text\nOne.\nTwo.\n")
@@ -332,8 +333,8 @@ def test_lines_of_a_hard_wrapped_text_are_joined(line_breaks, sentences, tmp_pat
     assert len(scored) == sentences
     for text, start, end in zip(scored["text"], scored["start"], scored["end"], strict=True):
         assert WRAPPED[start:end].split() == text.split()
-    told = "line breaks within paragraphs are read as blanks in 1 hard-wrapped documents (in.txt)" in summary.text()
-    assert told == (line_breaks != "keep")
+    line = "line breaks within paragraphs read as blanks in 1 hard-wrapped document (in.txt)" in summary.text()
+    assert line == (line_breaks != "keep")
 
 
 def test_an_unknown_way_to_treat_line_breaks_is_refused(tmp_path, monkeypatch):
@@ -342,7 +343,7 @@ def test_an_unknown_way_to_treat_line_breaks_is_refused(tmp_path, monkeypatch):
         score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", line_breaks="wrap")
 
 
-def test_a_column_of_documents_is_split_when_asked(tmp_path, monkeypatch):
+def test_a_column_of_documents_is_split_on_request(tmp_path, monkeypatch):
     ROWS.to_parquet(tmp_path / "in.parquet")
     scored = score(monkeypatch, tmp_path / "in.parquet", tmp_path / "out.jsonl", unit="document")
     assert scored["document"].tolist() == ["a", "a", "b"]
@@ -350,7 +351,7 @@ def test_a_column_of_documents_is_split_when_asked(tmp_path, monkeypatch):
     assert scored["input_label"].tolist() == ["x", "x", "y"], "a column of the input is lost"
 
 
-def test_documents_and_tables_stand_side_by_side(tmp_path, monkeypatch):
+def test_documents_and_tables_are_scored_together(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("It may rain. Sun.")
     (tmp_path / "in" / "b.csv").write_text("text\nFog.\n")
@@ -362,14 +363,14 @@ def test_documents_and_tables_stand_side_by_side(tmp_path, monkeypatch):
     assert all(text in page for text in ("It may rain.", "Sun.", "Fog.")), "the report leaves rows out"
 
 
-def test_lines_of_a_text_file_are_sentences_when_asked(tmp_path, monkeypatch):
+def test_lines_of_a_text_file_are_rows_on_request(tmp_path, monkeypatch):
     (tmp_path / "in.txt").write_text("It may rain. Really.\n\nSun.\n")
     scored = score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", unit="sentence")
     assert scored["id"].tolist() == ["in.txt:1", "in.txt:3"]
     assert scored["label"].tolist() == ["speculative", "factual"]
 
 
-def test_other_column_names_are_taken_and_rows_without_id_are_numbered(tmp_path, monkeypatch):
+def test_rows_without_an_id_are_numbered(tmp_path, monkeypatch):
     pd.DataFrame({"body": ["Sun.", "It may rain."]}).to_csv(tmp_path / "in.csv", index=False)
     scored = score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv", text_column="body", chunk_size=1)
     assert scored["id"].tolist() == [0, 1]
@@ -421,21 +422,33 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.parametrize("setting", ["input", "output", "model_uri"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_setting_is_no_path(setting, value, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "private.txt").write_text("Nobody asked for this file.")
+    use_model(monkeypatch, tmp_path / "model")
+    settings = {"input": "private.txt", "output": "out.csv", "model_uri": "models:/m@champion", setting: value}
+    with pytest.raises(ClaimkindError, match=f"^{setting} has no value, expected one: give it on the command line"):
+        engine.run(ScoreConfig(**settings))
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_no_text_gives_no_row_but_all_columns():
     assert label_texts(MaySpeculates(), []).columns.tolist() == list(OUTPUT_COLUMNS)
     assert len(label_with_windows(MaySpeculates(), [])) == 0
 
 
-def test_equal_sentences_are_asked_once():
-    asked = []
+def test_equal_sentences_are_predicted_once():
+    predicted = []
 
     class Counts(MaySpeculates):
         def predict_proba(self, texts):
-            asked.extend(texts)
+            predicted.extend(texts)
             return super().predict_proba(texts)
 
     labelled = label_with_windows(Counts(), ["Sun.", "It may rain.", "Sun.", "x" * 100])
-    assert asked == ["Sun.", "It may rain.", "x" * 100]
+    assert predicted == ["Sun.", "It may rain.", "x" * 100]
     assert labelled["label"].tolist() == ["factual", "speculative", "factual", "factual"]
     assert labelled["windows"].tolist() == [1, 1, 1, 2]
 
@@ -486,7 +499,7 @@ def test_an_explained_report_marks_the_words_that_carry_a_label(tmp_path, monkey
     assert page.count('<span class="for" title') == 1
 
 
-def test_a_report_of_very_many_sentences_shows_the_first(tmp_path, monkeypatch):
+def test_a_long_report_shows_the_first_sentences(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "ReportRows", lambda: report.ReportRows(3))
     (tmp_path / "in.txt").write_text("One. Two. Three. Four. Five.")
     scored = score(
@@ -501,3 +514,17 @@ def test_a_report_of_very_many_sentences_shows_the_first(tmp_path, monkeypatch):
 def test_without_a_report_there_is_nothing_to_explain(tmp_path, monkeypatch):
     with pytest.raises(ClaimkindError, match="explain=true shows words in the report, expected one"):
         score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", explain=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        ("-", "It is wet. It may rain.", ["It is wet.", "It may rain."]),
+        ("-.jsonl", '{"text": "It is wet."}\n', ["It is wet."]),
+    ],
+)
+def test_standard_input_is_scored(name, content, texts, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    use_model(monkeypatch, tmp_path / "model")
+    engine.run(ScoreConfig(input=name, output=str(tmp_path / "out.jsonl")))
+    assert pd.read_json(tmp_path / "out.jsonl", lines=True)["text"].tolist() == texts
