@@ -154,9 +154,17 @@ def test_an_extra_that_is_installed_exists(page, command):
     assert set(re.search(r"\[(.+)\]", command.line)[1].split(",")) <= set(extras)
 
 
-@pytest.fixture(scope="module")
-def project(seeds, tiny_encoder, tmp_path_factory) -> Path:
+class Project(NamedTuple):
     """A folder as it is after `make demo`, on small data, with the reader's own data of the README."""
+
+    folder: Path
+    encoder: Path
+    done: set[str]
+    """Commands that were run in it, which need not be run again."""
+
+
+@pytest.fixture(scope="module")
+def project(seeds, tiny_encoder, tmp_path_factory) -> Project:
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(seeds, folder / "seeds")
     (folder / "my_data").mkdir()
@@ -167,14 +175,15 @@ def project(seeds, tiny_encoder, tmp_path_factory) -> Path:
     makefile = (ROOT / "Makefile").read_text()
     demo = re.findall(r"\$\(BIN\)/python scripts/(.+)", makefile.partition("\ndemo:")[2].partition("\n\n")[0])
     assert len(demo) >= 5, "the commands of `make demo` are not found in the Makefile"
+    result = Project(folder, tiny_encoder, set())
     for line in demo:
-        if "@echo" not in line and "FOLDER" not in line:
+        if "FOLDER" not in line:  # what the last lines of the demo suggest
             command = Command(f"python scripts/{line.replace('$(ARTICLE)', 'seeds/documents/article.md')}", "", "")
-            execute(command, folder, tiny_encoder)
-    return folder
+            assert execute(command, result).returncode == 0
+    return result
 
 
-def execute(command: Command, folder: Path, encoder: Path) -> subprocess.CompletedProcess[str]:
+def execute(command: Command, project: Project) -> subprocess.CompletedProcess[str]:
     """Run a command of a script on small data.
 
     The small seeds are nearly the same sentences, which must not become one group; the encoder is a tiny one.
@@ -182,21 +191,23 @@ def execute(command: Command, folder: Path, encoder: Path) -> subprocess.Complet
     script, arguments = script_and_arguments(command)
     extra = []
     if script == "build_dataset":
-        extra = ["dataset.near_duplicate_threshold=1", f"--config-dir={folder / 'configs'}"]
+        extra = ["dataset.near_duplicate_threshold=1", f"--config-dir={project.folder / 'configs'}"]
     if script == "train" and ("model=minilm" in arguments or not any(a.startswith("model=") for a in arguments)):
-        extra = [f"model.encoder={encoder}", "model.epochs=2"]
+        extra = [f"model.encoder={project.encoder}", "model.epochs=2"]
     if script == "tune":
         extra = ["trials=2"]
-    return run_script(script, *arguments, *extra, cwd=folder)
+    project.done.add(command.line)
+    return run_script(script, *arguments, *extra, cwd=project.folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN_HERE)
-def test_the_commands_of_a_page_run_in_order(page, project, tiny_encoder):
+def test_the_commands_of_a_page_run_in_order(page, project):
     failed = []
     for command in commands(page):
-        if not (command.needs or is_run_elsewhere(command) or command.output.startswith("error: ")):
-            done = execute(command, project, tiny_encoder)
+        refused = command.output.startswith("error: ")
+        if not (command.needs or is_run_elsewhere(command) or refused or command.line in project.done):
+            done = execute(command, project)
             if done.returncode:
                 failed.append(f"{command.line}\n  {done.stderr.strip().splitlines()[-1:]}")
     assert not failed, "\n".join(failed)
@@ -205,7 +216,7 @@ def test_the_commands_of_a_page_run_in_order(page, project, tiny_encoder):
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [text for language, text in blocks("README.md") if language == "python"])
 def test_the_python_examples_of_the_readme_run(code, project):
-    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "p_speculative" in done.stdout
 
@@ -220,7 +231,7 @@ def test_the_model_answers_the_request_of_the_readme(project):
     folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     server = subprocess.Popen(
-        [str(folder / serve[0]), *serve[1:]], cwd=project, env=environment, stdout=subprocess.PIPE,
+        [str(folder / serve[0]), *serve[1:]], cwd=project.folder, env=environment, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
@@ -236,8 +247,8 @@ def test_the_model_answers_the_request_of_the_readme(project):
 @pytest.mark.parametrize(
     ("page", "command"), [e for e in OF_SCRIPTS if "score_spark" in e.id and not e.values[1].needs]
 )
-def test_the_spark_commands_run(page, command, project, tiny_encoder):
-    done = execute(command, project, tiny_encoder)
+def test_the_spark_commands_run(page, command, project):
+    done = execute(command, project)
     assert done.returncode == 0, done.stderr
 
 
