@@ -69,7 +69,7 @@ def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
 
 
 def _standing_alone(file: InputFile, count: int) -> InputFile:
-    """A file of an input of so many files, which is the whole input if it is the only one."""
+    """A file of an input of `count` files: the whole input if it is the only one."""
     return InputFile(file.path, _printable(file.member or file.path.name), True, file.member) if count == 1 else file
 
 

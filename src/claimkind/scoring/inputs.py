@@ -15,6 +15,7 @@ from claimkind.io.readers import holds_documents, read_document, read_rows
 from claimkind.io.rows import Chunk, Rejected
 from claimkind.text.line_breaks import join_hard_wraps
 from claimkind.text.sentences import split_sentences
+from claimkind.text.visible import is_blank
 
 SPLIT_COLUMNS = ("document", "sentence", "paragraph", "start", "end")
 """The columns that tell where a sentence stands in its document."""
@@ -122,12 +123,15 @@ def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sentences(name: str, text: str) -> Iterator[tuple[str, int, int, int, int, str]]:
-    paragraph, before = 0, 0
-    for number, sentence in enumerate(split_sentences(text)):
+    paragraph = number = before = 0
+    for sentence in split_sentences(text):
+        if is_blank(sentence.text):
+            continue
         # A line break in the gap before a sentence begins a paragraph.
         paragraph += number > 0 and "\n" in text[before : sentence.start]
-        before = sentence.end
         yield name, number, paragraph, *sentence
+        before = sentence.end
+        number += 1
 
 
 def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:

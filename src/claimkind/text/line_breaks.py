@@ -2,7 +2,7 @@
 
 A line break within a paragraph of such a text is a blank. In a file with a sentence or a paragraph on each line, it is
 an end. The shape of the text tells one from the other: lines of prose that was cut at a width are nearly as long as the
-width allows, and most of them end within a sentence.
+width allows, and most of them end within a sentence, before a word in lower case.
 """
 
 import itertools
@@ -19,6 +19,7 @@ _NEARLY = 0.85  # of the width, from which on a line is full
 _FEWEST_WORDS = 4  # of a line on average: shorter lines are lists
 _UNFINISHED = 0.5  # share of the breaks that lie within a sentence
 _FULL = 0.6  # share of the breaks after a full line
+_LOWER = 0.4  # share of the breaks before a word in lower case
 
 
 class _Break(NamedTuple):
@@ -32,6 +33,11 @@ class _Break(NamedTuple):
     def is_full(self, width: int) -> bool:
         """Whether the next word did not fit on the line."""
         return len(self.line.rstrip()) + 1 + len(self.following.split()[0]) > _NEARLY * width
+
+    @property
+    def is_before_lower_case(self) -> bool:
+        """Whether the next line begins with a letter in lower case."""
+        return self.following.lstrip()[:1].islower()
 
 
 def join_hard_wraps(text: str, mode: str) -> str:
@@ -47,7 +53,7 @@ def join_hard_wraps(text: str, mode: str) -> str:
     breaks = [] if mode == "keep" else list(_breaks(text))
     if mode == "auto":
         width = _width(breaks)
-        breaks = [one for one in breaks if width and (one.is_full(width) or one.following.lstrip()[:1].islower())]
+        breaks = [one for one in breaks if width and (one.is_full(width) or one.is_before_lower_case)]
     if not breaks:
         return text
     pieces, done = [], 0
@@ -74,10 +80,13 @@ def _width(breaks: list[_Break]) -> int:
     """The width at which the lines of a text were cut; 0 if they were not."""
     if not breaks:
         return 0
-    lengths = sorted(len(one.line.rstrip()) for one in breaks)
+    lengths = sorted(max(len(one.line.rstrip()), len(one.following.rstrip())) for one in breaks)
     width = lengths[int(0.95 * (len(lengths) - 1))]  # a long address does not count
+    shares = {
+        _UNFINISHED: sum(not _END.search(one.line) for one in breaks),
+        _FULL: sum(one.is_full(width) for one in breaks),
+        _LOWER: sum(one.is_before_lower_case for one in breaks),
+    }
     words = sum(len(one.line.split()) for one in breaks) / len(breaks)
-    unfinished = sum(not _END.search(one.line) for one in breaks) / len(breaks)
-    full = sum(one.is_full(width) for one in breaks) / len(breaks)
-    is_wrapped = width in _WIDTHS and words >= _FEWEST_WORDS and unfinished >= _UNFINISHED and full >= _FULL
-    return width if is_wrapped else 0
+    is_prose = words >= _FEWEST_WORDS and all(count >= least * len(breaks) for least, count in shares.items())
+    return width if is_prose and width in _WIDTHS else 0

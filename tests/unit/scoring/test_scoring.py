@@ -180,7 +180,7 @@ def test_nested_columns_come_out_as_they_went_in(chunk_size, tmp_path, monkeypat
     written = pq.read_table(tmp_path / "out.parquet").to_pylist()
     for name in ("text", "media", "deep"):
         assert [row[name] for row in written] == [row[name] for row in rows]
-    assert written[0]["very"] == json.dumps(rows[0]["very"]), "parquet has no place for so many levels"
+    assert written[0]["very"] == json.dumps(rows[0]["very"]), "parquet cannot hold that many levels"
 
 
 def test_a_column_without_a_name_keeps_none(tmp_path, monkeypatch):
@@ -237,7 +237,7 @@ def test_an_output_in_the_folder_of_its_input_is_not_read(tmp_path, monkeypatch)
     assert (tmp_path / "in" / "a.csv").exists()
 
 
-def test_where_every_row_fails_for_one_reason_it_is_told_once_and_nothing_is_written(tmp_path, monkeypatch):
+def test_one_reason_for_all_rows_is_named_once_and_nothing_is_written(tmp_path, monkeypatch):
     (tmp_path / "in.jsonl").write_text('{"body": "Sun."}\n' * 5)
     sentence = r"^none of the 5 rows of input=.*in\.jsonl can be scored: no column 'text'; see .*rejected\.jsonl$"
     with pytest.raises(ClaimkindError, match=sentence):
