@@ -221,8 +221,8 @@ class ScoreConfig:
     """`scripts/score.py`."""
 
     input: str = MISSING
-    """The file, archive or folder to score, a pattern as `exports/*.csv`, or standard input: `-` as text, `-.csv` and so
-    on in another format."""
+    """The file, archive or folder to score, a pattern such as `exports/*.csv`, or standard input: `-` for text, `-.csv`
+    and the like for another format."""
     output: str = MISSING
     """The file to write; its ending is the format."""
     model_uri: str = "models:/claimkind@champion"
