@@ -221,8 +221,8 @@ class ScoreConfig:
     """`scripts/score.py`."""
 
     input: str = MISSING
-    """The file, archive or folder to score, a pattern as `exports/*.csv`, or standard input: `-` as text, `-.csv` and so
-    on in another format."""
+    """The file, archive or folder to score, a pattern as `exports/*.csv`, or standard input: `-` as text, `-.csv` and
+    so on in another format."""
     output: str = MISSING
     """The file to write; its ending is the format."""
     model_uri: str = "models:/claimkind@champion"
@@ -245,6 +245,9 @@ class ScoreConfig:
     line_breaks: str = "auto"
     """What a single line break in a text is: `keep` ends the sentence there, `join` reads it as a blank; `auto` joins
     the lines of texts that were cut at a width."""
+    kinds: str = "sentences"
+    """What is labelled of documents: `sentences`, or `all` for headings, items of lists, cells of tables, code and
+    boilerplate too; the shares count sentences in any case."""
     max_rejected: int | None = None
     """Stop when more rows than this cannot be scored; null never stops."""
     processes: int | None = None

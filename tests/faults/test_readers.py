@@ -51,7 +51,7 @@ def test_any_bytes_are_rows_or_a_reason(ending, tmp_path):
         _, rejected = read(path)
         assert all(entry.reason for entry in rejected)
         if ending == ".txt":
-            chunk = read_document(InputFile(path, path.name))
+            chunk = read_document(InputFile(path, path.name)).chunk
             assert len(chunk.rows) + len(chunk.rejected) == 1
 
 

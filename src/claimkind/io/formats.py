@@ -7,8 +7,10 @@ from claimkind.io import csv, json, jsonl, parquet, text
 from claimkind.io.base import Format
 
 FORMATS: dict[str, Format] = {
-    ".txt": text.FORMAT,
-    ".md": text.FORMAT,
+    ".txt": text.TEXT,
+    ".md": text.MARKDOWN,
+    ".html": text.HTML,
+    ".htm": text.HTML,
     ".csv": csv.FORMAT,
     ".tsv": csv.INPUT_FORMAT,
     ".json": json.FORMAT,
