@@ -7,7 +7,8 @@ the elements around a text are kept in a stack, with the end tags that HTML lets
 import dataclasses
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -66,8 +67,16 @@ class _Element(NamedTuple):
     hidden: bool = False
     linked: bool = False
     bold: bool = False
-    for_layout: bool = False
-    """Whether it lies in a table that only arranges the page."""
+    table: int = 0
+    """The number of the table around it, from 1."""
+
+
+class _Found(NamedTuple):
+    """A block and where it was found."""
+
+    block: Block
+    scope: str
+    table: int
 
 
 def parse_html(text: str, line_breaks: str = "auto") -> ParsedText:
@@ -109,7 +118,10 @@ class _Parser(HTMLParser):
         self._draft: Draft | None = None
         self._note: int | None = None
         """How many pieces the draft had before a superscript."""
-        self._done: list[tuple[Block, str]] = []
+        self._done: list[_Found] = []
+        self._tables = 0
+        self._layout: set[int] = set()
+        """The tables that only arrange the page."""
         self._begins_paragraph = True
 
     def blocks(self) -> list[tuple[Block, str]]:
@@ -117,7 +129,12 @@ class _Parser(HTMLParser):
         self.feed(self._source)
         self.close()
         self._flush()
-        return sorted(self._done, key=lambda found: found[0].start)
+        layout = self._layout | _tables_of_prose(self._done)
+        found = (
+            (dataclasses.replace(block, kind=SENTENCE) if block.kind == TABLE and table in layout else block, scope)
+            for block, scope, table in self._done
+        )
+        return sorted(found, key=lambda one: one[0].start)
 
     def _place(self) -> int:
         line, column = self.getpos()
@@ -125,7 +142,7 @@ class _Parser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open an element."""
-        attributes = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs if self._use_names or name not in ("class", "id")}
         start, source = self._place(), self.get_starttag_text() or ""
         self._end_implied(tag)
         if tag in BLOCK_ELEMENTS or tag in ("br", "hr"):
@@ -138,7 +155,19 @@ class _Parser(HTMLParser):
         if tag == "sup":
             self._note = len(self._draft.pieces) if self._draft else 0
         if tag not in VOID:
-            self._stack.append(_inner(self._stack[-1], tag, attributes, self._use_names))
+            self._stack.append(_inner(self._stack[-1], tag, attributes, self._table_of(tag, attributes)))
+
+    def _table_of(self, tag: str, attributes: _Attributes) -> int:
+        """The number of the table around an element that begins, which may show that the table arranges the page."""
+        outer = self._stack[-1].table
+        if outer and (tag == "table" or (tag in HEADINGS and self._stack[-1].kind == TABLE)):
+            self._layout.add(outer)
+        if tag != "table":
+            return outer
+        self._tables += 1
+        if attributes.get("role") in ("presentation", "none"):
+            self._layout.add(self._tables)
+        return self._tables
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Treat `<p/>` as browsers do: as a start tag."""
@@ -184,7 +213,11 @@ class _Parser(HTMLParser):
         element = self._stack[-1]
         if element.hidden or (self._draft is None and text.isspace()):
             return
+        if self._draft and self._draft.kind != element.kind and self._draft.kind in (BOILERPLATE, HEADING):
+            self._flush()  # a date before a text, or a link to edit behind a heading
         if self._draft is None:
+            if text.isspace():
+                return
             self._draft = Draft(element.kind, self._begins_paragraph)
         piece = Piece(self._offset + start, self._offset + end, text)
         self._draft.add(piece, linked=element.linked, bold=element.bold)
@@ -202,7 +235,7 @@ class _Parser(HTMLParser):
         draft.add(Piece(self._offset + first, self._offset + last, alt))
         block = draft.block()
         if block:
-            self._done.append((block, self._stack[-1].scope))
+            self._done.append(_Found(block, self._stack[-1].scope, self._stack[-1].table))
 
     def _drop_note(self) -> None:
         """Leave out a superscript that refers to a note: `[1]`, or a link."""
@@ -239,35 +272,28 @@ class _Parser(HTMLParser):
     def _flush(self) -> None:
         block = self._draft.block() if self._draft else None
         if block:
-            self._done.append((block, self._stack[-1].scope))
+            self._done.append(_Found(block, self._stack[-1].scope, self._stack[-1].table))
         self._draft = self._note = None
 
 
-def _inner(outer: _Element, tag: str, attributes: _Attributes, use_names: bool) -> _Element:
-    """An element within another."""
+def _inner(outer: _Element, tag: str, attributes: _Attributes, table: int) -> _Element:
+    """An element within another, and within the table of a number."""
     role = attributes.get("role", "")
-    names = f"{attributes.get('class', '')} {attributes.get('id', '')}" if use_names else ""
-    is_boilerplate = outer.kind == BOILERPLATE or _is_boilerplate(tag, role, names.split(), outer)
+    is_boilerplate = outer.kind == BOILERPLATE or _is_boilerplate(tag, attributes, outer)
     return _Element(
         tag,
-        kind=BOILERPLATE if is_boilerplate else _kind(tag, outer),
+        kind=BOILERPLATE if is_boilerplate else _KINDS.get(tag, outer.kind),
         scope=tag if tag in _SCOPES else "main" if role == "main" else outer.scope,
         hidden=outer.hidden or tag in HIDDEN or _is_hidden(attributes),
         linked=outer.linked or tag == "a",
         bold=outer.bold or tag in ("b", "strong"),
-        for_layout=role in ("presentation", "none") if tag == "table" else outer.for_layout,
+        table=table,
     )
 
 
-def _kind(tag: str, outer: _Element) -> str:
-    if tag in ("td", "th") and outer.for_layout:
-        return SENTENCE
-    if tag in ("p", "blockquote") and outer.kind == TABLE:  # a table that arranges the page
-        return SENTENCE
-    return _KINDS.get(tag, outer.kind)
-
-
-def _is_boilerplate(tag: str, role: str, names: Sequence[str], outer: _Element) -> bool:
+def _is_boilerplate(tag: str, attributes: _Attributes, outer: _Element) -> bool:
+    role = attributes.get("role", "")
+    names = f"{attributes.get('class', '')} {attributes.get('id', '')}".split()
     if tag in BOILERPLATE_ELEMENTS or role in BOILERPLATE_ROLES or (tag == "header" and not outer.scope):
         return True
     return tag not in _CONTENT and any(map(_names_boilerplate, names))
@@ -283,9 +309,18 @@ def _is_hidden(attributes: _Attributes) -> bool:
     return "hidden" in attributes or attributes.get("aria-hidden") == "true" or is_styled_so
 
 
+def _tables_of_prose(found: Iterable[_Found]) -> set[int]:
+    """The tables in whose cells most of the text is whole sentences."""
+    lengths: Counter[int] = Counter()
+    for block, _, table in found:
+        if block.kind == TABLE:
+            sentences = sum(len(one.text) for one in split_sentences(block.text) if is_whole_sentence(one.text))
+            lengths[table] += 2 * sentences - len(block.text.strip())
+    return {table for table, length in lengths.items() if length > 0}
+
+
 def _outside_content(found: Iterable[tuple[Block, str]]) -> list[Block]:
     """Take what lies outside the page's main part for boilerplate, where it has one that holds most of the text."""
-    found = [(_prose_cell(block), scope) for block, scope in found]
     lengths = {scope: 0 for scope in ("", *_SCOPES)}
     for block, scope in found:
         lengths[scope] += len(block.text) if block.kind == SENTENCE else 0
@@ -296,12 +331,3 @@ def _outside_content(found: Iterable[tuple[Block, str]]) -> list[Block]:
         else block
         for block, scope in found
     ]
-
-
-def _prose_cell(block: Block) -> Block:
-    """A cell with several whole sentences is a paragraph of a page that a table arranges."""
-    if block.kind != TABLE:
-        return block
-    sentences = split_sentences(block.text)
-    is_prose = len(sentences) > 1 and all(is_whole_sentence(sentence.text) for sentence in sentences)
-    return dataclasses.replace(block, kind=SENTENCE) if is_prose else block

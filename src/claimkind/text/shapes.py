@@ -70,7 +70,7 @@ _VERBS = re.compile(
     r"[a-z]{2,}ed|\w+n[’']t|\w+[’'](?:s|re|ve|ll|d)\s)\b"
 )
 _FEWEST_WORDS = 3  # of a sentence in a list
-_ENOUGH_WORDS = 8  # of one without a frequent verb
+_ENOUGH_WORDS = 6  # of one without a frequent verb
 _LONGEST_HEADING = 12  # words
 _LONGEST_LINK = 25  # words
 _FEWEST_LINES, _MARKED = 4, 0.6  # where lines without a mark are headings: lines at least, and share with a mark
@@ -83,8 +83,13 @@ def is_boilerplate(text: str) -> bool:
     return bool(_ANY_SHAPE.fullmatch(text) or (not _MARK.search(text) and _UNFINISHED_SHAPE.fullmatch(text)))
 
 
+def is_unfinished(line: str) -> bool:
+    """Whether a line ends within a sentence, as far as its last characters tell."""
+    return _END.search(line.rstrip()) is None
+
+
 def is_whole_sentence(text: str) -> bool:
-    """Whether an item of a list is a sentence: it ends with a mark, and has a frequent verb or eight words."""
+    """Whether an item of a list is a sentence: it ends with a mark, and has a frequent verb or six words."""
     words = len(text.split())
     if words < _FEWEST_WORDS or _MARK.search(text) is None:
         return False
@@ -98,13 +103,14 @@ def with_kinds_by_shape(blocks: Sequence[Block], unmarked: str = HEADING) -> lis
         blocks: of a document.
         unmarked: what a short line without a mark at its end is, in a document of which most lines have one.
     """
-    paragraphs = [block for block in blocks if block.kind == SENTENCE]
+    paragraphs = [block for block in blocks if block.kind == SENTENCE and not is_boilerplate(block.text.strip())]
     marked = sum(_END.search(block.text.rstrip()) is not None for block in paragraphs)
     has_headings = len(paragraphs) >= _FEWEST_LINES and marked >= _MARKED * len(paragraphs)
-    last = paragraphs[-1] if paragraphs else None
+    last = paragraphs[-1] if paragraphs and unmarked == HEADING else None  # no heading, which has text below it
+    kinds = [_kind_of(block, unmarked if has_headings and block is not last else SENTENCE) for block in blocks]
     return [
-        dataclasses.replace(block, kind=_kind_of(block, unmarked if has_headings and block is not last else SENTENCE))
-        for block in blocks
+        block if block.kind == kind else dataclasses.replace(block, kind=kind)
+        for block, kind in zip(blocks, kinds, strict=True)
     ]
 
 
