@@ -3,7 +3,7 @@
 A new format is one module with a `FORMAT` and one line here.
 """
 
-from claimkind.io import csv, json, jsonl, parquet, text
+from claimkind.io import csv, docx, json, jsonl, parquet, pdf, text, xlsx
 from claimkind.io.base import Format
 
 FORMATS: dict[str, Format] = {
@@ -11,8 +11,11 @@ FORMATS: dict[str, Format] = {
     ".md": text.MARKDOWN,
     ".html": text.HTML,
     ".htm": text.HTML,
+    ".docx": docx.FORMAT,
+    ".pdf": pdf.FORMAT,
     ".csv": csv.FORMAT,
     ".tsv": csv.INPUT_FORMAT,
+    ".xlsx": xlsx.FORMAT,
     ".json": json.FORMAT,
     ".jsonl": jsonl.FORMAT,
     ".ndjson": jsonl.FORMAT,

@@ -7,7 +7,7 @@ the elements around a text are kept in a stack, with the end tags that HTML lets
 import dataclasses
 import html
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -33,8 +33,7 @@ from claimkind.text.html_elements import (
     HIDDEN,
     VOID,
 )
-from claimkind.text.sentences import split_sentences
-from claimkind.text.shapes import is_whole_sentence, with_kinds_by_shape
+from claimkind.text.shapes import is_prose, with_kinds_by_shape
 
 _Attributes = dict[str, str]
 
@@ -116,6 +115,8 @@ class _Parser(HTMLParser):
         self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
         self._stack = [_Element("")]
         self._draft: Draft | None = None
+        self._lead: int | None = None
+        """Where the tags directly before the next piece begin."""
         self._note: int | None = None
         """How many pieces the draft had before a superscript."""
         self._done: list[_Found] = []
@@ -219,12 +220,18 @@ class _Parser(HTMLParser):
             if text.isspace():
                 return
             self._draft = Draft(element.kind, self._begins_paragraph)
+            if self._lead is not None:
+                self._draft.cover(self._offset + self._lead, self._offset + start)
         piece = Piece(self._offset + start, self._offset + end, text)
         self._draft.add(piece, linked=element.linked, bold=element.bold)
 
     def _cover(self, start: int, end: int) -> None:
         if self._draft and not self._stack[-1].hidden:
             self._draft.cover(self._offset + start, self._offset + end)
+        elif self._source.startswith("</", start):
+            self._lead = None
+        elif self._lead is None:
+            self._lead = start
 
     def _add_image(self, alt: str, start: int, source: str) -> None:
         place = source.find(alt)
@@ -273,7 +280,7 @@ class _Parser(HTMLParser):
         block = self._draft.block() if self._draft else None
         if block:
             self._done.append(_Found(block, self._stack[-1].scope, self._stack[-1].table))
-        self._draft = self._note = None
+        self._draft = self._note = self._lead = None
 
 
 def _inner(outer: _Element, tag: str, attributes: _Attributes, table: int) -> _Element:
@@ -311,12 +318,11 @@ def _is_hidden(attributes: _Attributes) -> bool:
 
 def _tables_of_prose(found: Iterable[_Found]) -> set[int]:
     """The tables in whose cells most of the text is whole sentences."""
-    lengths: Counter[int] = Counter()
+    cells = defaultdict(list)
     for block, _, table in found:
         if block.kind == TABLE:
-            sentences = sum(len(one.text) for one in split_sentences(block.text) if is_whole_sentence(one.text))
-            lengths[table] += 2 * sentences - len(block.text.strip())
-    return {table for table, length in lengths.items() if length > 0}
+            cells[table].append(block.text)
+    return {table for table, texts in cells.items() if is_prose(texts)}
 
 
 def _outside_content(found: Iterable[tuple[Block, str]]) -> list[Block]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
 import operator
 from collections.abc import Iterator
 from typing import Any
@@ -22,8 +21,8 @@ from claimkind.text.blocks import (
     Piece,
 )
 from claimkind.text.html import html_blocks
-from claimkind.text.line_breaks import join_hard_wraps
-from claimkind.text.shapes import is_unfinished, with_kinds_by_shape
+from claimkind.text.line_breaks import join_hard_wraps, line_ends
+from claimkind.text.shapes import with_kinds_by_shape
 
 _OPTIONS = functools.reduce(
     operator.or_,
@@ -39,7 +38,6 @@ _BLOCKS = {
     "FootnoteDefinition": BOILERPLATE,
 }  # fmt: skip
 _INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Link"})
-_LONG = 0.6  # of the longest line, from which on a line of a paragraph is long
 _WINS = (BOILERPLATE, LIST_ITEM)  # over the kinds of the paragraphs in it
 
 
@@ -53,21 +51,16 @@ def parse_markdown(text: str, line_breaks: str = "auto") -> ParsedText:
     joined = join_hard_wraps(text, line_breaks)
     blocks = _Reader(text, joined).blocks()
     if line_breaks == "auto":
-        blocks = list(map(_with_long_lines_joined, blocks))
+        blocks = list(map(_with_lines_joined, blocks))
     return ParsedText(text, with_kinds_by_shape(blocks), is_joined=joined != text)
 
 
-def _with_long_lines_joined(block: Block) -> Block:
-    """Read line breaks as blanks, as Markdown does, if a long line of the block ends within a sentence."""
+def _with_lines_joined(block: Block) -> Block:
+    """Read line breaks as blanks, as Markdown does, where a line ends within a sentence and is no heading."""
     lines = block.text.split("\n")
     if block.kind == CODE or len(lines) == 1:
         return block
-    shortest = _LONG * max(map(len, lines))
-    pairs = list(itertools.pairwise(lines))
-    goes_on = [is_unfinished(line) and (len(line) >= shortest or after[:1].islower()) for line, after in pairs]
-    if not any(goes_on):
-        return block
-    ends = (" " if on or len(line) >= shortest else "\n" for on, (line, _) in zip(goes_on, pairs, strict=True))
+    ends = iter(line_ends(lines))
     pieces = [piece._replace(text=next(ends)) if piece.text == "\n" else piece for piece in block.pieces]
     return dataclasses.replace(block, pieces=pieces)
 

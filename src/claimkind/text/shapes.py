@@ -6,9 +6,11 @@ that is wrongly taken for a sentence counts in the shares; the first is the wors
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from claimkind.text.blocks import BOILERPLATE, HEADING, LIST_ITEM, SENTENCE, Block, ParsedText, Passage, passages
+from claimkind.text.line_breaks import is_unfinished
+from claimkind.text.sentences import split_sentences
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?"
 _DAY = r"(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?\.?,?\s+)?"
@@ -63,7 +65,6 @@ def _any_of(shapes: Sequence[str]) -> re.Pattern[str]:
 
 _UNFINISHED_SHAPE, _ANY_SHAPE = _any_of(_UNFINISHED), _any_of(_ANY)
 _MARK = re.compile(r"[.!?…][\"”’'»)\]*_]*$")
-_END = re.compile(rf"{_MARK.pattern}|[:;,]$")
 _VERBS = re.compile(
     r"\b(?:is|are|was|were|be|been|am|has|have|had|do|does|did|will|would|can|could|may|might|must|shall|should|"
     r"says?|said|goes|went|gets?|got|makes?|made|takes?|took|comes?|came|gives?|gave|keeps?|kept|means?|meant|"
@@ -73,7 +74,8 @@ _FEWEST_WORDS = 3  # of a sentence in a list
 _ENOUGH_WORDS = 6  # of one without a frequent verb
 _LONGEST_HEADING = 12  # words
 _LONGEST_LINK = 25  # words
-_FEWEST_LINES, _MARKED = 4, 0.6  # where lines without a mark are headings: lines at least, and share with a mark
+# Where lines without a mark are headings: how many lines there are at least, and which share of the text has marks.
+_FEWEST_LINES, _MARKED = 4, 0.8
 
 
 def is_boilerplate(text: str) -> bool:
@@ -81,11 +83,6 @@ def is_boilerplate(text: str) -> bool:
     if len(text) > _LONGEST:
         return False
     return bool(_ANY_SHAPE.fullmatch(text) or (not _MARK.search(text) and _UNFINISHED_SHAPE.fullmatch(text)))
-
-
-def is_unfinished(line: str) -> bool:
-    """Whether a line ends within a sentence, as far as its last characters tell."""
-    return _END.search(line.rstrip()) is None
 
 
 def is_whole_sentence(text: str) -> bool:
@@ -96,6 +93,15 @@ def is_whole_sentence(text: str) -> bool:
     return words >= _ENOUGH_WORDS or _VERBS.search(text) is not None
 
 
+def is_prose(texts: Iterable[str]) -> bool:
+    """Whether most of some texts, as the cells of a table, is whole sentences."""
+    surplus = 0
+    for text in texts:
+        whole = sum(len(one.text) for one in split_sentences(text) if is_whole_sentence(one.text))
+        surplus += 2 * whole - len(text.strip())
+    return surplus > 0
+
+
 def with_kinds_by_shape(blocks: Sequence[Block], unmarked: str = HEADING) -> list[Block]:
     """Set the kinds of blocks that only their shape tells.
 
@@ -104,8 +110,8 @@ def with_kinds_by_shape(blocks: Sequence[Block], unmarked: str = HEADING) -> lis
         unmarked: what a short line without a mark at its end is, in a document of which most lines have one.
     """
     paragraphs = [block for block in blocks if block.kind == SENTENCE and not is_boilerplate(block.text.strip())]
-    marked = sum(_END.search(block.text.rstrip()) is not None for block in paragraphs)
-    has_headings = len(paragraphs) >= _FEWEST_LINES and marked >= _MARKED * len(paragraphs)
+    marked = sum(len(block.text) for block in paragraphs if not is_unfinished(block.text))
+    has_headings = len(paragraphs) >= _FEWEST_LINES and marked >= _MARKED * sum(len(block.text) for block in paragraphs)
     last = paragraphs[-1] if paragraphs and unmarked == HEADING else None  # no heading, which has text below it
     kinds = [_kind_of(block, unmarked if has_headings and block is not last else SENTENCE) for block in blocks]
     return [
@@ -121,9 +127,11 @@ def _kind_of(block: Block, unmarked: str) -> str:
     words = len(text.split())
     if block.linked and words <= _LONGEST_LINK and not is_whole_sentence(text):
         return BOILERPLATE  # a menu, or a link to another article
-    if block.kind == SENTENCE and words <= _LONGEST_HEADING and _END.search(text) is None and "\n" not in text:
-        return HEADING if block.bold and unmarked != SENTENCE else unmarked
-    return block.kind
+    if block.kind == LIST_ITEM or words > _LONGEST_HEADING or not is_unfinished(text):
+        return block.kind
+    if len(split_sentences(text)) > 1:
+        return block.kind
+    return HEADING if block.bold and unmarked != SENTENCE else unmarked
 
 
 def labelled_passages(parsed: ParsedText) -> Iterator[Passage]:
