@@ -74,7 +74,7 @@ _FEWEST_WORDS = 3  # of a sentence in a list
 _ENOUGH_WORDS = 6  # of one without a frequent verb
 _LONGEST_HEADING = 12  # words
 _LONGEST_LINK = 25  # words
-# Where lines without a mark are headings: how many lines there are at least, and which share of the text has marks.
+# Where lines without a mark are headings: lines at least, and the share of the text that ends with marks.
 _FEWEST_LINES, _MARKED = 4, 0.8
 
 
@@ -110,7 +110,7 @@ def with_kinds_by_shape(blocks: Sequence[Block], unmarked: str = HEADING) -> lis
         unmarked: what a short line without a mark at its end is, in a document of which most lines have one.
     """
     paragraphs = [block for block in blocks if block.kind == SENTENCE and not is_boilerplate(block.text.strip())]
-    marked = sum(len(block.text) for block in paragraphs if not is_unfinished(block.text))
+    marked = sum(max(map(block.text.rfind, ".!?…")) + 1 for block in paragraphs)
     has_headings = len(paragraphs) >= _FEWEST_LINES and marked >= _MARKED * sum(len(block.text) for block in paragraphs)
     last = paragraphs[-1] if paragraphs and unmarked == HEADING else None  # no heading, which has text below it
     kinds = [_kind_of(block, unmarked if has_headings and block is not last else SENTENCE) for block in blocks]
