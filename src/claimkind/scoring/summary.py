@@ -116,7 +116,7 @@ class Summary:
             lines.append(f"{self.resumed:,} of them were there from an earlier run")
         if self.others:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.others.most_common())
-            lines.append(f"{self.others.total():,} passages are no sentences and do not count ({kinds})")
+            lines.append(f"not counted, as no sentences: {kinds}")
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
         if self.joined:

@@ -48,6 +48,7 @@ _ANY = (
     r"(?:©|\([Cc]\)\s+(?:Copyright|\d{4})|Copyright\s+(?:©|\([Cc]\)|\d{4})).*|All rights reserved\.?",
     r"(?:Please )?[Cc]lick (?:here|below|the link|the button)\b.*",
     r"(?:Subscribe|Sign up|Unsubscribe)(?:\s+(?:here|now|today|to|for|from)\b.*|[.!]?)",
+    r"You(?: are|[’']re)? (?:get|receiv)\w* this (?:letter|e-?mail|message|newsletter)\b.*",
     r"(?:Register|Log in|Sign in|Donate)(?:\s+(?:here|now|today))?[.!]?",
     r"(?:Follow|Like|Find|Join) us (?:on|at)\b.*",
     r"(?:Share|Print|Email|Save|Forward) (?:this|the) (?:article|story|page|post|newsletter|email)\b.*",
