@@ -64,6 +64,9 @@ class Block:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where `text[start:end]` stands in the document, with the markup directly around it."""
+        only = self.pieces[0]
+        if len(self.pieces) == 1 and only.is_verbatim and (only.start, only.end) == (self.start, self.end):
+            return only.start + start, only.start + end  # as in plain text, and fast
         return self._start_of(start), self._end_of(end)
 
     def _start_of(self, place: int) -> int:

@@ -260,7 +260,9 @@ class _Parser(HTMLParser):
     def _end_implied(self, tag: str) -> None:
         if tag in BLOCK_ELEMENTS and self._stack[-1].tag == "p":
             self._pop("p")
-        ended, limits = _ENDED_BY.get(tag, (set(), set()))
+        if tag not in _ENDED_BY:
+            return
+        ended, limits = _ENDED_BY[tag]
         for number in range(len(self._stack) - 1, 0, -1):
             if self._stack[number].tag in limits:
                 return

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import operator
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -38,7 +39,6 @@ _BLOCKS = {
     "FootnoteDefinition": BOILERPLATE,
 }  # fmt: skip
 _INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Link"})
-_WINS = (BOILERPLATE, LIST_ITEM)  # over the kinds of the paragraphs in it
 
 
 def parse_markdown(text: str, line_breaks: str = "auto") -> ParsedText:
@@ -75,8 +75,8 @@ class _Reader:
 
     def __init__(self, text: str, joined: str) -> None:
         self._text, self._joined = text, joined
-        self._open: list[str] = []
-        """Names of the elements around the next event."""
+        self._around: Counter[str] = Counter()
+        """How many elements of each name are around the next event."""
         self._draft: Draft | None = None
         self._done: list[Block] = []
         self._image: Draft | None = None
@@ -110,19 +110,20 @@ class _Reader:
             if name in _BLOCKS:
                 self._draft = Draft(self._kind(name), name != "TableCell" or self._first_cell)
             self._first_cell = name in ("TableHead", "TableRow")
-        self._open.append(name)
+        self._around[name] += 1
 
     def _kind(self, name: str) -> str:
-        around = {_BLOCKS[outer] for outer in self._open if outer in _BLOCKS}
-        return next((kind for kind in _WINS if kind in around), _BLOCKS[name])
+        if self._around["FootnoteDefinition"]:
+            return BOILERPLATE
+        return LIST_ITEM if self._around["Item"] and name == "Paragraph" else _BLOCKS[name]
 
     def _end(self, name: str, end: int) -> None:
-        self._open.pop()
+        self._around[name] -= 1
         if name == "Image":
             self._close_image(end)
         elif name not in _INLINE:
             self._flush()
-            if "Item" in self._open or "FootnoteDefinition" in self._open:
+            if self._around["Item"] or self._around["FootnoteDefinition"]:
                 self._draft = Draft(self._kind("Item"))
 
     def _close_image(self, end: int) -> None:
@@ -154,7 +155,7 @@ class _Reader:
         draft.cover(start, end)
         place = self._text.find(text, start, end)
         piece = Piece(start, end, text) if place < 0 else Piece(place, place + len(text), text)
-        draft.add(piece, linked="Link" in self._open, bold="Strong" in self._open)
+        draft.add(piece, linked=self._around["Link"] > 0, bold=self._around["Strong"] > 0)
 
     def _html_piece(self, name: str, value: str, start: int, end: int) -> None:
         if name == "Html":
