@@ -221,8 +221,8 @@ class ScoreConfig:
     """`scripts/score.py`."""
 
     input: str = MISSING
-    """The file, archive or folder to score, a pattern as `exports/*.csv`, or standard input: `-` as text, `-.csv` and
-    so on in another format."""
+    """The file, archive or folder to score, a pattern such as `exports/*.csv`, or standard input: `-` for text, `-.csv`
+    and the like for another format."""
     output: str = MISSING
     """The file to write; its ending is the format."""
     model_uri: str = "models:/claimkind@champion"
@@ -246,8 +246,8 @@ class ScoreConfig:
     """What a single line break in a text is: `keep` ends the sentence there, `join` reads it as a blank; `auto` joins
     the lines of texts that were cut at a width."""
     kinds: str = "sentences"
-    """What is labelled of documents: `sentences`, or `all` for headings, items of lists, cells of tables, code and
-    boilerplate too; the shares count sentences in any case."""
+    """What is labelled in documents: `sentences`, or `all` for headings, list items, table cells, code and boilerplate
+    too. The shares of the labels count sentences in either case."""
     max_rejected: int | None = None
     """Stop when more rows than this cannot be scored; null never stops."""
     processes: int | None = None

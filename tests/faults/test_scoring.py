@@ -47,7 +47,7 @@ def score(model, source, output, **changes):
 
 
 def stop_after(monkeypatch, parts):
-    """Raise as Ctrl-C does once so many parts are written."""
+    """Raise KeyboardInterrupt once that number of parts is written."""
     write = engine.Journal.write
 
     def limited(self, number, rows, rejected):
@@ -277,7 +277,7 @@ def test_any_number_of_processes_gives_the_same_output(model, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(model, tmp_path):
-    """The seed decides when; each run that is not killed in time ends the output, which is then begun anew."""
+    """The seed decides when. A run that ends before it is killed is followed by a run with a new output."""
     chance = random.Random(0)  # noqa: S311 - when to kill is no secret
     source = write_input(tmp_path / "in.jsonl", 4000)
     arguments = [f"model_uri={model}", f"input={source}", "chunk_size=50"]
@@ -306,7 +306,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(model, tmp_path):
 
 
 def wait_for_parts(output, more, process):
-    """Until so many more parts are there, or the process has ended."""
+    """Wait until `more` further parts are there, or the process has ended."""
     folder = Path(f"{output}.parts")
     before = len(list(folder.glob("part-*")))
     deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""The character encoding of text files: UTF-8, UTF-16 and Windows-1252 are told apart."""
+"""The character encoding of text files: UTF-8, UTF-16 or Windows-1252."""
 
 import codecs
 import logging

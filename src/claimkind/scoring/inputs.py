@@ -129,7 +129,7 @@ def split_documents(documents: pd.DataFrame, parsed: Sequence[ParsedText]) -> pd
             origins.append(place)
     # As objects: next to rows of tables, which have no offsets, pandas would make fractions of them.
     sentences = pd.DataFrame(rows, columns=[*SPLIT_COLUMNS, "text"], dtype=object)
-    others = documents.drop(columns=["id", "text"])
+    others = documents.drop(columns=["id", "text"], errors="ignore")
     others = others.rename(columns=rename_reserved_columns(others.columns, SPLIT_COLUMNS)).iloc[origins]
     return pd.concat([sentences, others.reset_index(drop=True)], axis=1)
 

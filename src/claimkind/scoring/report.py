@@ -16,7 +16,7 @@ from claimkind.text.blocks import SENTENCE
 
 _MEANINGS = {
     "factual": "presented as settled and checkable",
-    "speculative": "possible, predicted, alleged or asked",
+    "speculative": "possible, predicted, alleged or in question",
     "opinion": "a judgement, a feeling or advice of the writer",
     UNDECIDED: "the model is not sure enough to say",
 }

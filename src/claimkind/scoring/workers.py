@@ -145,7 +145,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)  # the parent was killed: nobody waits for what this process computes
+        os._exit(1)  # the parent was killed, so no process waits for the result
 
 
 def predict_in_worker(texts: list[str]) -> pd.DataFrame:

@@ -150,6 +150,8 @@ def passages(parsed: ParsedText) -> Iterator[Passage]:
     for block in parsed.blocks:
         before = 0
         for start, end, text in _parts(block):
+            if is_blank(text):
+                continue
             begins = "\n" in block.text[before:start] if before else block.begins_paragraph
             yield Passage(*_trimmed(parsed.text, *block.span(start, end)), text, block.kind, begins)
             before = end

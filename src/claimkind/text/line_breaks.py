@@ -2,7 +2,7 @@
 
 A line break within a paragraph of such a text is a blank. In a file with a sentence or a paragraph on each line, it is
 an end. The shape of the text tells one from the other: lines of prose that was cut at a width are nearly as long as the
-width allows, and most of them end within a sentence.
+width allows, and most of them end within a sentence, before a word in lower case.
 """
 
 import itertools
@@ -18,10 +18,11 @@ _BLOCK = re.compile(r"\s*(?:[-*+•|>#]|\d{1,3}[.)]\s|```|~~~|[=_]{3,}\s*$)")
 _WIDTHS = range(30, 141)  # characters
 _NEARLY = 0.85  # of the width, from which on a line is full
 _FEWEST_WORDS = 4  # of a line on average: shorter lines are lists
-_LONG = 0.6  # of the width, from which on a line is no heading
+_LONG = 0.7  # of the width, from which on a line is no heading
 _MOST = 0.9  # share of the lines that are no longer than the width
 _UNFINISHED = 0.5  # share of the breaks that lie within a sentence
 _FULL = 0.6  # share of the breaks after a full line
+_LOWER = 0.4  # share of the breaks before a word in lower case
 
 
 def is_unfinished(line: str) -> bool:
@@ -32,21 +33,19 @@ def is_unfinished(line: str) -> bool:
 def line_ends(lines: Sequence[str]) -> list[str]:
     """What stands between lines that a width has cut, as in PDF: a blank within a paragraph, else a line break.
 
-    A paragraph goes on after a line that ends within a sentence, unless the line is short and the next begins with no
-    small letter: a heading, or the name of an author.
+    A paragraph goes on after a line that ends within a sentence, if the next begins in lower case. Where that is so of
+    some lines, it goes on after the other long ones too: a heading, or the name of an author, is short.
 
     Returns:
         One string fewer than there are lines.
     """
-    if len(lines) < 2:
-        return []
-    width = sorted(map(len, lines))[math.ceil(_MOST * (len(lines) - 1))]
-    ends = []
-    for line, following in itertools.pairwise(lines):
-        is_long = len(line) >= _LONG * width
-        goes_on = is_unfinished(line) and (is_long or following.lstrip()[:1].islower())
-        ends.append(" " if goes_on else "\n")
-    return ends
+    pairs = list(itertools.pairwise(lines))
+    goes_on = [is_unfinished(line) and following.lstrip()[:1].islower() for line, following in pairs]
+    if any(goes_on):
+        width = sorted(map(len, lines))[math.ceil(_MOST * (len(lines) - 1))]
+        is_long = [is_unfinished(line) and len(line) >= _LONG * width for line, _ in pairs]
+        goes_on = list(map(max, goes_on, is_long))
+    return [" " if on else "\n" for on in goes_on]
 
 
 class _Break(NamedTuple):
@@ -60,6 +59,11 @@ class _Break(NamedTuple):
     def is_full(self, width: int) -> bool:
         """Whether the next word did not fit on the line."""
         return len(self.line.rstrip()) + 1 + len(self.following.split()[0]) > _NEARLY * width
+
+    @property
+    def is_before_lower_case(self) -> bool:
+        """Whether the next line begins with a letter in lower case."""
+        return self.following.lstrip()[:1].islower()
 
 
 def join_hard_wraps(text: str, mode: str) -> str:
@@ -75,7 +79,7 @@ def join_hard_wraps(text: str, mode: str) -> str:
     breaks = [] if mode == "keep" else list(_breaks(text))
     if mode == "auto":
         width = _width(breaks)
-        breaks = [one for one in breaks if width and (one.is_full(width) or one.following.lstrip()[:1].islower())]
+        breaks = [one for one in breaks if width and (one.is_full(width) or one.is_before_lower_case)]
     if not breaks:
         return text
     pieces, done = [], 0
@@ -102,10 +106,13 @@ def _width(breaks: list[_Break]) -> int:
     """The width at which the lines of a text were cut; 0 if they were not."""
     if not breaks:
         return 0
-    lengths = sorted(len(one.line.rstrip()) for one in breaks)
+    lengths = sorted(max(len(one.line.rstrip()), len(one.following.rstrip())) for one in breaks)
     width = lengths[int(0.95 * (len(lengths) - 1))]  # a long address does not count
+    shares = {
+        _UNFINISHED: sum(not _END.search(one.line) for one in breaks),
+        _FULL: sum(one.is_full(width) for one in breaks),
+        _LOWER: sum(one.is_before_lower_case for one in breaks),
+    }
     words = sum(len(one.line.split()) for one in breaks) / len(breaks)
-    unfinished = sum(not _END.search(one.line) for one in breaks) / len(breaks)
-    full = sum(one.is_full(width) for one in breaks) / len(breaks)
-    is_wrapped = width in _WIDTHS and words >= _FEWEST_WORDS and unfinished >= _UNFINISHED and full >= _FULL
-    return width if is_wrapped else 0
+    is_prose = words >= _FEWEST_WORDS and all(count >= least * len(breaks) for least, count in shares.items())
+    return width if is_prose and width in _WIDTHS else 0

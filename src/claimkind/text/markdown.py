@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import operator
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pyromark
@@ -52,12 +52,9 @@ def parse_markdown(text: str, line_breaks: str = "auto") -> ParsedText:
     blocks = _Reader(text, joined).blocks()
     if line_breaks == "auto":
         blocks = list(map(_with_lines_joined, blocks))
-    is_joined = joined != text or any(piece.text == " " != text[piece.start] for piece in _pieces(blocks))
+    pieces = (piece for block in blocks for piece in block.pieces)
+    is_joined = any(piece.text == " " and text[piece.start] in "\r\n" for piece in pieces)
     return ParsedText(text, with_kinds_by_shape(blocks), is_joined)
-
-
-def _pieces(blocks: Iterable[Block]) -> Iterator[Piece]:
-    return (piece for block in blocks for piece in block.pieces)
 
 
 def _with_lines_joined(block: Block) -> Block:

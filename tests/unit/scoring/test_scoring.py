@@ -181,7 +181,7 @@ def test_nested_columns_come_out_as_they_went_in(chunk_size, tmp_path, monkeypat
     written = pq.read_table(tmp_path / "out.parquet").to_pylist()
     for name in ("text", "media", "deep"):
         assert [row[name] for row in written] == [row[name] for row in rows]
-    assert written[0]["very"] == json.dumps(rows[0]["very"]), "parquet has no place for so many levels"
+    assert written[0]["very"] == json.dumps(rows[0]["very"]), "parquet cannot hold that many levels"
 
 
 def test_a_column_without_a_name_keeps_none(tmp_path, monkeypatch):
@@ -238,7 +238,7 @@ def test_an_output_in_the_folder_of_its_input_is_not_read(tmp_path, monkeypatch)
     assert (tmp_path / "in" / "a.csv").exists()
 
 
-def test_where_every_row_fails_for_one_reason_it_is_told_once_and_nothing_is_written(tmp_path, monkeypatch):
+def test_one_reason_for_all_rows_is_named_once_and_nothing_is_written(tmp_path, monkeypatch):
     (tmp_path / "in.jsonl").write_text('{"body": "Sun."}\n' * 5)
     sentence = r"^none of the 5 rows of input=.*in\.jsonl can be scored: no column 'text'; see .*rejected\.jsonl$"
     with pytest.raises(ClaimkindError, match=sentence):
@@ -253,14 +253,14 @@ def test_what_was_not_read_is_named_in_the_closing_lines(tmp_path, monkeypatch):
     for name in ("a.csv", "b.csv", "._a.csv", ".ipynb_checkpoints/a-checkpoint.csv"):
         (folder / name).write_text("id,text\n0,Sun.\n1,\n")
     (folder / "other.csv").write_text("id,body\n0,Sun.\n")
-    (folder / "notes.docx").write_bytes(b"PK")
+    (folder / "notes.rtf").write_bytes(b"PK")
     use_model(monkeypatch, tmp_path / "model")
     summary = engine.run(ScoreConfig(input=str(folder), output=str(tmp_path / "out.csv")))
     scored = pd.read_csv(tmp_path / "out.csv")
     assert scored[["id", "file"]].to_numpy().tolist() == [[0, "a.csv"], [0, "b.csv"]]
     lines = summary.text().splitlines()
     assert "not read: other.csv has no column 'text', expected one of its columns id, body: give text_column=…" in lines
-    assert "not read: files of other kinds, 1 .docx, 2 hidden" in lines
+    assert "not read: files of other kinds, 1 .rtf, 2 hidden" in lines
     assert any(line.startswith("2 rows rejected (no text), see ") for line in lines)
 
 

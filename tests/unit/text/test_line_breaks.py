@@ -17,6 +17,10 @@ SENTENCES = (
 )
 LIST = "apples and pears\nplums\ntwo pounds of butter\nflour\nsalt\n"
 POEM = "The sun went down\nBehind the hill\nAnd all the town\nStood dark and still\n"
+HEADLINES = (
+    "Council approves the budget for 2024\nMayor calls for new vote on bridge\nThree held after the fire in Arden\n"
+)
+TITLE = "Council approves budget for the next year\nThe council approved the budget on Monday after a long debate.\n"
 TABLE = "| name | value of the thing |\n|------|------|\n| a | 1 |\n| b | 2 |\n"
 PARAGRAPHS = "\n".join([PROSE, PROSE, PROSE])
 
@@ -37,7 +41,7 @@ def test_paragraphs_of_hard_wrapped_prose_stay_apart():
 
 
 @pytest.mark.parametrize(
-    "text", [SENTENCES, LIST, POEM, TABLE, PARAGRAPHS, "", "\n\n", "One line.", "A title\n\nText."]
+    "text", [SENTENCES, LIST, POEM, HEADLINES, TITLE, TABLE, PARAGRAPHS, "", "\n\n", "One line.", "A title\n\nText."]
 )
 def test_line_breaks_that_were_meant_are_kept(text):
     assert join_hard_wraps(text, "auto") == text
