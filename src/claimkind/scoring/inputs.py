@@ -148,7 +148,9 @@ def is_sentence(rows: pd.DataFrame, *, split: bool) -> np.ndarray:
         rows: of `read_units`.
         split: whether any text of the input is split; otherwise all rows are, and a column `kind` is the input's own.
     """
-    return (rows["kind"] == SENTENCE).to_numpy(dtype=bool) if split else np.ones(len(rows), dtype=bool)
+    if not split or rows.empty:
+        return np.ones(len(rows), dtype=bool)
+    return (rows["kind"] == SENTENCE).to_numpy(dtype=bool)
 
 
 def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:

@@ -40,8 +40,9 @@ class Labeller(NamedTuple):
 
     def texts(self, rows: pd.DataFrame) -> list[str]:
         """The texts of the rows that are labelled."""
-        texts = rows["text"] if self.only_kind is None else rows["text"][rows["kind"] == self.only_kind]
-        return list(texts)
+        if self.only_kind is None or rows.empty:  # a part of which all rows were rejected has no column `kind`
+            return list(rows["text"])
+        return list(rows["text"][rows["kind"] == self.only_kind])
 
 
 def label_chunks(chunks: Iterator[Chunk], labeller: Labeller) -> Iterator[tuple[Chunk, pd.DataFrame]]:

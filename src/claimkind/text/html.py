@@ -41,6 +41,7 @@ _KINDS = {
     **dict.fromkeys(HEADINGS, HEADING), **dict.fromkeys(("li", "dd", "dt"), LIST_ITEM),
     **dict.fromkeys(("td", "th"), TABLE), "pre": CODE,
 }  # fmt: skip
+_DIGIT = re.compile(r"\d")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _CONTENT = frozenset({"html", "body", "main", "article"})  # whose class tells about the page
 _SCOPES = ("main", "article")
@@ -309,7 +310,8 @@ def _is_boilerplate(tag: str, attributes: _Attributes, outer: _Element) -> bool:
 
 
 def _names_boilerplate(name: str) -> bool:
-    words = [word.lower() for word in _WORDS.findall(name)]
+    parts = (part for part in re.split("[-_]", name) if not _DIGIT.search(part))  # which is a digest: `css-19ad`
+    words = [word.lower() for part in parts for word in _WORDS.findall(part)]
     return bool(words) and (words[0] in BOILERPLATE_NAMES or words[-1] in BOILERPLATE_NAMES)
 
 

@@ -139,3 +139,34 @@ def test_workers_label_sentences_alone(run, tmp_path, monkeypatch):
     use_model(monkeypatch, tmp_path / "model", Watched())
     run(chunk_size=3)
     assert seen == ["It may rain on Sunday.", "It is wet.", "It may be too late for them."]
+
+
+def test_a_document_that_cannot_be_read_is_named_in_one_sentence(run, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"no pdf")
+    with pytest.raises(ClaimkindError, match=r"none of the 1 rows .* can be scored: a\.pdf cannot be read .*check it"):
+        run(input=str(tmp_path / "a.pdf"))
+
+
+def test_a_document_that_cannot_be_read_stops_no_other(run, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"no pdf")
+    summary = run(input=str(tmp_path / "*.[pm]d*"), report=str(tmp_path / "r.html"))
+    assert summary.rows == 3
+    assert "not read: " in summary.text() and "a.pdf cannot be read" in summary.text()
+
+
+def test_parts_of_rejected_rows_alone_can_be_resumed(run, tmp_path, monkeypatch):
+    for name in ("a.pdf", "b.pdf", "c.pdf"):
+        (tmp_path / name).write_bytes(b"no pdf")
+    write = engine.Journal.write
+
+    def limited(self, number, rows, rejected):
+        if number == 2:
+            raise KeyboardInterrupt
+        write(self, number, rows, rejected)
+
+    settings = {"input": str(tmp_path / "*.[pm]d*"), "chunk_size": 1, "report": str(tmp_path / "r.html")}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(engine.Journal, "write", limited)
+        run(**settings)
+    summary = run(**settings)
+    assert (summary.rows, summary.rejected) == (3, 3)

@@ -150,3 +150,16 @@ def test_line_breaks_can_be_kept():
         "It may rain on Sunday and on Monday."
     ]
     assert len(list(labelled_passages(parse_markdown(text, "keep")))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("article-byline", "boilerplate"), ("c-caption__text", "sentence"), ("ShareButtons", "boilerplate"),
+        ("newsletter_signup", "boilerplate"), ("css-19ad", "sentence"), ("entry-content", "sentence"),
+        ("has-sidebar-left", "sentence"), ("post-meta", "boilerplate"),
+    ],
+)  # fmt: skip
+def test_the_first_or_last_word_of_a_class_names_boilerplate(name, kind):
+    rest = "<p>It was a long and rainy week in the city, and nobody went out.</p>"
+    assert kinds_of(f'<div class="{name}">It may rain.</div>{rest}', parse_html)[0] == (kind, "It may rain.")
