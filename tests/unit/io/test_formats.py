@@ -2,7 +2,6 @@
 
 import datetime
 import importlib
-import random
 import zipfile
 
 import pytest
@@ -12,7 +11,6 @@ from claimkind.io.base import TableOptions
 from claimkind.io.columns import Columns
 from claimkind.io.files import find_files
 from claimkind.io.readers import holds_documents, read_document, read_rows
-from claimkind.text.shapes import labelled_passages
 from tests.unit.io.documents import write_bomb, write_docx, write_pdf
 
 
@@ -112,32 +110,6 @@ def test_files_in_an_archive_are_read_too(tmp_path):
         archive.write(tmp_path / "b.docx", "b.docx")
     texts = [read_document(file).parsed.text for file in find_files(tmp_path / "in.zip")]
     assert texts[0] == "It rained." and "The depot closes" in texts[1]
-
-
-@pytest.mark.parametrize("ending", [".docx", ".pdf", ".xlsx"])
-def test_a_damaged_file_is_rejected_in_one_sentence(ending, tmp_path):
-    chance = random.Random(0)  # noqa: S311
-    path = tmp_path / f"in{ending}"
-    if ending == ".xlsx":
-        write_xlsx(path, One=[["text"], ["It rained."]])
-    else:
-        write_docx(path) if ending == ".docx" else write_pdf(path, [["It rained."]])
-    whole = path.read_bytes()
-    for number in range(60):
-        damaged = bytearray(whole[: chance.randrange(len(whole))] if number % 2 else whole)
-        for place in chance.sample(range(len(damaged)), min(len(damaged), 8)):
-            damaged[place] = chance.randrange(256)
-        path.write_bytes(damaged)
-        file = find_files(path)[0]
-        if ending == ".xlsx":
-            try:
-                rows_of(path)
-            except ClaimkindError as error:
-                assert "\n" not in str(error)
-        else:
-            chunk, parsed = read_document(file)
-            assert len(chunk.rows) + len(chunk.rejected) == 1
-            list(labelled_passages(parsed))
 
 
 def test_unit_sentence_takes_each_paragraph_of_a_word_file_as_a_row(tmp_path):
