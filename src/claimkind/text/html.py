@@ -94,7 +94,7 @@ def html_blocks(text: str, start: int, end: int) -> list[Block]:
     source = text[start:end]
     found = _Parser(source, start, use_names=True).blocks()
     if _sentence_characters(found) < _FEWEST_LEFT * sum(len(block.text) for block, _ in found if block.kind != CODE):
-        # A name as `newsletter` may be that of the element around the whole page.
+        # A name such as `newsletter` may be that of the element around the whole page.
         by_elements = _Parser(source, start, use_names=False).blocks()
         if _sentence_characters(found) < _FEWEST_LEFT * _sentence_characters(by_elements):
             found = by_elements
@@ -109,7 +109,13 @@ class _Parser(HTMLParser):
     """Makes blocks of tags and texts."""
 
     def __init__(self, source: str, offset: int, *, use_names: bool) -> None:
-        """Read a source that begins at an offset; `use_names` takes the names of classes for what they say."""
+        """Read a source that begins at an offset.
+
+        Args:
+            source: the HTML.
+            offset: where it begins in the document.
+            use_names: whether classes and ids such as `byline` mark boilerplate.
+        """
         super().__init__(convert_charrefs=False)
         self._use_names = use_names
         self._source, self._offset = source, offset
@@ -310,14 +316,14 @@ def _is_boilerplate(tag: str, attributes: _Attributes, outer: _Element) -> bool:
 
 
 def _names_boilerplate(name: str) -> bool:
-    parts = (part for part in re.split("[-_]", name) if not _DIGIT.search(part))  # which is a digest: `css-19ad`
+    parts = (part for part in re.split("[-_]", name) if not _DIGIT.search(part))  # a digest: `css-19ad`
     words = [word.lower() for part in parts for word in _WORDS.findall(part)]
     return bool(words) and (words[0] in BOILERPLATE_NAMES or words[-1] in BOILERPLATE_NAMES)
 
 
 def _is_hidden(attributes: _Attributes) -> bool:
-    is_styled_so = _INVISIBLE.search(attributes.get("style", "").lower()) is not None
-    return "hidden" in attributes or attributes.get("aria-hidden") == "true" or is_styled_so
+    is_invisible = _INVISIBLE.search(attributes.get("style", "").lower()) is not None
+    return "hidden" in attributes or attributes.get("aria-hidden") == "true" or is_invisible
 
 
 def _tables_of_prose(found: Iterable[_Found]) -> set[int]:

@@ -1,7 +1,7 @@
 """Passages that are no sentences, by their shape: bylines, datelines, photo credits, calls to subscribe, headings.
 
-Only shapes that prose does not have are listed. A passage that is wrongly taken for boilerplate is not scored, and one
-that is wrongly taken for a sentence counts in the shares; the first is the worse mistake.
+The list holds only shapes that prose does not have. To count a line of boilerplate as a sentence changes a share a
+little; to take a sentence for boilerplate loses it.
 """
 
 import dataclasses
@@ -87,7 +87,7 @@ def is_boilerplate(text: str) -> bool:
 
 
 def is_whole_sentence(text: str) -> bool:
-    """Whether an item of a list is a sentence: it ends with a mark, and has a frequent verb or six words."""
+    """Whether a list item is a sentence: it ends with a full stop or the like, and has a frequent verb or six words."""
     words = len(text.split())
     if words < _FEWEST_WORDS or _MARK.search(text) is None:
         return False
@@ -108,7 +108,7 @@ def with_kinds_by_shape(blocks: Sequence[Block], unmarked: str = HEADING) -> lis
 
     Args:
         blocks: of a document.
-        unmarked: what a short line without a mark at its end is, in a document of which most lines have one.
+        unmarked: the kind of a short line without a full stop or the like, in a document that is mostly sentences.
     """
     paragraphs = [block for block in blocks if block.kind == SENTENCE and not is_boilerplate(block.text.strip())]
     marked = sum(max(map(block.text.rfind, ".!?…")) + 1 for block in paragraphs)
