@@ -245,6 +245,9 @@ class ScoreConfig:
     line_breaks: str = "auto"
     """What a single line break in a text is: `keep` ends the sentence there, `join` reads it as a blank; `auto` joins
     the lines of texts that were cut at a width."""
+    kinds: str = "sentences"
+    """What is labelled in documents: `sentences`, or `all` for headings, list items, table cells, code and boilerplate
+    too. The shares of the labels count sentences in either case."""
     max_rejected: int | None = None
     """Stop when more rows than this cannot be scored; null never stops."""
     processes: int | None = None

@@ -14,13 +14,17 @@ from claimkind.io.base import TableOptions
 from claimkind.io.columns import Columns
 from claimkind.io.input_file import InputFile
 from claimkind.io.readers import read_document, read_rows
+from claimkind.text.shapes import labelled_passages
+from tests.unit.io.documents import write_docx, write_pdf
 
 # How many files of each kind are made; INPUTS=10000 pytest tests/faults/test_readers.py takes some minutes.
 INPUTS = int(os.environ.get("INPUTS", "200"))
+TABLES = [".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx"]
+DOCUMENTS = [".txt", ".md", ".html", ".docx", ".pdf"]
 MARKS = ["Sun.", '"', "'", ",", ";", "\t", "|", "\n", "\r\n", "\r", "\\", "é"]
 PIECES = [
     *MARKS, "\u200b", "\x00", "{", "}", "[", "]", ":", "null", '"text"', "text", "id", " ", "😀", "\ufeff", "sep=;",
-    "---", "- ", "1", "NaN", "1e999", "\\ud83d",
+    "---", "- ", "1", "NaN", "1e999", "\\ud83d", "# ", "> ", "<p>", "</p>", "<td>", "<b", "&amp;", "**", "[a](", "```",
 ]  # fmt: skip
 BYTES = [b"\xe9", b"\xff\xfe", b"\xfe\xff", b"\x00", b"\xef\xbb\xbf", b"\x80", b"\xc3"]
 
@@ -41,7 +45,7 @@ def soup(chance):
     return b"".join(parts)
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".json", ".txt", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("ending", [*TABLES, ".csv.gz", *DOCUMENTS])
 def test_any_bytes_are_rows_or_a_reason(ending, tmp_path):
     chance = random.Random(ending)  # noqa: S311 - for tests
     path = tmp_path / f"in{ending}"
@@ -50,9 +54,17 @@ def test_any_bytes_are_rows_or_a_reason(ending, tmp_path):
         path.write_bytes(head + soup(chance))
         _, rejected = read(path)
         assert all(entry.reason for entry in rejected)
-        if ending == ".txt":
-            chunk = read_document(InputFile(path, path.name))
-            assert len(chunk.rows) + len(chunk.rejected) == 1
+        if ending in DOCUMENTS:
+            check_document(path)
+
+
+def check_document(path):
+    """Check that a document is one row with passages, or one rejection."""
+    chunk, parsed = read_document(InputFile(path, path.name))
+    assert len(chunk.rows) + len(chunk.rejected) == 1
+    places = [(passage.start, passage.end) for passage in labelled_passages(parsed)]
+    assert len(places) > 0 or chunk.rejected
+    assert all(0 <= start < end <= len(parsed.text) for start, end in places)
 
 
 def random_text(chance, marks):
@@ -86,17 +98,33 @@ def test_rows_in_are_rows_scored_and_rows_rejected(ending, tmp_path):
         assert [entry.reason for entry in rejected] == ["no text"] * (len(texts) - len(scored)), path.read_bytes()
 
 
-def test_any_damage_to_a_parquet_file_is_one_sentence(tmp_path):
-    chance = random.Random(0)  # noqa: S311 - for tests
-    path = tmp_path / "in.parquet"
-    pa.parquet.write_table(pa.table({"text": [f"Sun {n}." for n in range(50)]}), path)
+def write_whole(path):
+    """Write a file of a format with a structure that can be damaged."""
+    sentences = [f"Sun {n}." for n in range(50)]
+    if path.suffix == ".parquet":
+        pa.parquet.write_table(pa.table({"text": sentences}), path)
+    elif path.suffix == ".xlsx":
+        pd.DataFrame({"text": sentences}).to_excel(path, index=False)
+    elif path.suffix == ".docx":
+        write_docx(path)
+    else:
+        write_pdf(path, [sentences[:30], sentences[30:]])
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".xlsx", ".docx", ".pdf"])
+def test_any_damage_to_a_file_is_one_sentence(ending, tmp_path):
+    chance = random.Random(ending)  # noqa: S311 - for tests
+    path = tmp_path / f"in{ending}"
+    write_whole(path)
     whole = path.read_bytes()
     for _ in range(INPUTS):
         damaged = bytearray(whole)
         for _ in range(chance.randrange(1, 4)):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         path.write_bytes(damaged[: chance.choice([len(damaged), chance.randrange(len(damaged))])])
+        if ending in DOCUMENTS:
+            check_document(path)
         try:
             list(read_rows(InputFile(path, path.name), Columns(), TableOptions()))
         except ClaimkindError as error:
-            assert "in.parquet" in str(error)
+            assert path.name in str(error) and "\n" not in str(error)

@@ -131,7 +131,7 @@ def test_text_that_looks_like_a_number_stays_text_after_a_cut(ending, model, tmp
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, parts=1)
         score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
-    monkeypatch.setattr(engine, "ReportRows", lambda: report.ReportRows(3))
+    monkeypatch.setattr(engine, "ReportRows", lambda split: report.ReportRows(3, split=split))
     summary = score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
     assert (summary.rows, summary.resumed) == (100, 50)
     assert "50 of them were there from an earlier run" in summary.text()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from claimkind.io.input_file import InputFile
+from claimkind.text.blocks import ParsedText
 
 _PIECE = 1 << 20
 
@@ -76,8 +77,10 @@ class Format:
     """Read the rows of a file. Raises ValueError, csv.Error, or one of `compression.DAMAGED` where the file
     cannot be read.
     """
-    read_document: Callable[[InputFile], str] | None = None
-    """Read the file as one text; None where it is a table."""
+    read_document: Callable[[InputFile, str], ParsedText] | None = None
+    """Read the file as one text with its blocks; None where it is a table. The second argument is what a line break
+    within a paragraph is, see `join_hard_wraps`.
+    """
     output: Output | None = None
     count: Callable[[InputFile], int] = count_line_ends
     """About how many rows a file holds."""

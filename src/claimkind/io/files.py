@@ -18,6 +18,7 @@ from claimkind.io.input_file import InputFile
 ARCHIVE = ".zip"
 # What notebooks, macOS, Delta Lake and Spark put next to data; names that begin with a dot are hidden too.
 _INTERNAL = {"_delta_log", "_temporary", "_spark_metadata", "__MACOSX"}
+_OPEN_IN_OFFICE = "~$"  # begins the name of what Word and Excel write next to a file that is open
 _PARTITION = re.compile(r"([^=]+)=(.*)")  # of Hive, as in year=2024
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _ENDINGS = f"{', '.join(FORMATS)}, {ARCHIVE}, or one of these but .parquet with {', '.join(COMPRESSIONS)} behind it"
@@ -132,7 +133,7 @@ def _raise(error: OSError) -> None:
 
 
 def _is_hidden(name: Path | PurePosixPath) -> bool:
-    return any(part in _INTERNAL or (part.startswith(".") and part != "..") for part in name.parts)
+    return any(part in _INTERNAL or (part.startswith((".", _OPEN_IN_OFFICE)) and part != "..") for part in name.parts)
 
 
 def _is_readable(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from claimkind.errors import ClaimkindError
 from claimkind.io.base import Row, TableOptions, UnreadableError
@@ -11,6 +12,7 @@ from claimkind.io.compression import DAMAGED
 from claimkind.io.formats import FORMATS
 from claimkind.io.input_file import InputFile
 from claimkind.io.rows import Chunk, Rejected, RowCheck, chunk_of
+from claimkind.text.blocks import ParsedText
 
 
 def holds_documents(file: InputFile) -> bool:
@@ -18,16 +20,37 @@ def holds_documents(file: InputFile) -> bool:
     return FORMATS[file.ending].read_document is not None
 
 
-def read_document(file: InputFile) -> Chunk:
-    """Read a text file as one text, without its front matter."""
+class ReadDocument(NamedTuple):
+    """A file that was read as one text, or rejected."""
+
+    chunk: Chunk
+    """One row, or one rejection."""
+    parsed: ParsedText
+    """The text of the row with its blocks; empty where it is rejected."""
+
+
+def read_document(file: InputFile, line_breaks: str = "auto") -> ReadDocument:
+    """Read a text file as one text, without its front matter.
+
+    Args:
+        file: a file of which `holds_documents` is true.
+        line_breaks: what a line break within a paragraph is: see `join_hard_wraps`.
+    """
     read = FORMATS[file.ending].read_document
     if read is None:
         raise ValueError(f"{file.path} is a table")
     try:
-        row = {"id": file.name, "text": read(file)}
+        parsed = read(file, line_breaks)
     except (ValueError, *DAMAGED) as error:
-        return chunk_of([], [Rejected(file.name, None, reason_of(error, file))])
-    return RowCheck(file, Columns(), of_lines=False).chunk([Row(row)], 0)
+        return _rejected(file, None, reason_of(error, file))
+    if not parsed.blocks:
+        return _rejected(file, 0, "no text")
+    chunk = RowCheck(file, Columns(), of_lines=False).chunk([Row({"id": file.name, "text": parsed.text})], 0)
+    return ReadDocument(chunk, parsed)
+
+
+def _rejected(file: InputFile, row: int | None, reason: str) -> ReadDocument:
+    return ReadDocument(chunk_of([], [Rejected(file.name, row, reason)]), ParsedText("", []))
 
 
 def read_rows(file: InputFile, columns: Columns, options: TableOptions) -> Iterator[Chunk]:

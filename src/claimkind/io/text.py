@@ -1,31 +1,43 @@
-"""Text and Markdown files: one text, or a text a line."""
+"""Text, Markdown and HTML files: one text, or a text a line."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from claimkind.io.base import Format, Row, Table, TableOptions, UnreadableError
 from claimkind.io.encodings import encoding_of
 from claimkind.io.input_file import InputFile
 from claimkind.io.lines import LONG_LINE, LONGEST_TEXT, batches, open_lines
+from claimkind.text.blocks import ParsedText
 from claimkind.text.front_matter import split_front_matter
+from claimkind.text.html import parse_html
+from claimkind.text.markdown import parse_markdown
+from claimkind.text.plain import parse_plain
 
 _LONGEST_FRONT_MATTER = 200  # lines
 _MOST_BYTES = 4  # of a character in UTF-8
 
 
-def read_document(file: InputFile) -> str:
-    """Read a file as one text, without its front matter.
+def document_reader(parse: Callable[[str, str], ParsedText]) -> Callable[[InputFile, str], ParsedText]:
+    """A reader of files as one text, without their front matter.
 
-    Raises:
-        ValueError: the file is too long, or in an unknown encoding.
+    Args:
+        parse: finds the blocks of a text; its second argument is that of `join_hard_wraps`.
+
+    Returns:
+        A function for `Format.read_document`. It raises ValueError where the file is too long, or in an unknown
+        encoding.
     """
+    return lambda file, line_breaks: parse(split_front_matter(_decoded(file))[0], line_breaks)
+
+
+def _decoded(file: InputFile) -> str:
     encoding = encoding_of(file)
     with file.open() as stream:
         data = stream.read(_MOST_BYTES * LONGEST_TEXT + 1)
     if len(data) > _MOST_BYTES * LONGEST_TEXT:
         raise UnreadableError(f"longer than {LONGEST_TEXT:,} characters")
     try:
-        return split_front_matter(data.decode(encoding))[0]
+        return data.decode(encoding)
     except UnicodeDecodeError:
         raise UnreadableError(f"no valid {encoding}") from None
 
@@ -58,4 +70,21 @@ def _is_fence(line: str | None) -> bool:
     return line is not None and line.rstrip("\r\n") == "---"
 
 
-FORMAT = Format(read, read_document=read_document)
+def block_reader(
+    read_document: Callable[[InputFile, str], ParsedText],
+) -> Callable[[InputFile, TableOptions], Table]:
+    """A reader of files whose lines are no lines of their text: each block is a row; its id is its number, from 0."""
+
+    def read_blocks(file: InputFile, options: TableOptions) -> Table:
+        blocks = read_document(file, "auto").blocks
+        rows = [Row({"id": str(number), "text": block.text.strip()}) for number, block in enumerate(blocks)]
+        size = options.batch_size
+        return Table(("id", "text"), (rows[first : first + size] for first in range(0, len(rows), size)))
+
+    return read_blocks
+
+
+_read_page = document_reader(parse_html)
+TEXT = Format(read, read_document=document_reader(parse_plain))
+MARKDOWN = Format(read, read_document=document_reader(parse_markdown))
+HTML = Format(block_reader(_read_page), read_document=_read_page)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from claimkind.manifest import atomic_write
 _PAGES = (".html", ".htm")
 _LONGEST_NAME = 200  # bytes; file systems allow 255, and the names of parts and drafts are longer
 # Formats without types give all cells as text.
-_NUMBERS = {"confidence": float, **dict.fromkeys(PROBABILITY_COLUMNS, float), "windows": int}
+_NUMBERS: dict[str, Any] = {"confidence": float, **dict.fromkeys(PROBABILITY_COLUMNS, float), "windows": "Int64"}
 
 
 def check_output(path: Path) -> None:
@@ -82,7 +83,8 @@ def write_part(rows: pd.DataFrame, path: Path) -> None:
 def read_part(path: Path) -> pd.DataFrame:
     """Read a part again, with the numbers of the scoring engine as numbers and other columns as the format has them."""
     rows = _output_of(path).read(path)
-    return rows.astype({name: kind for name, kind in _NUMBERS.items() if name in rows})
+    numbers = {name: pd.to_numeric(rows[name]).astype(kind) for name, kind in _NUMBERS.items() if name in rows}
+    return rows.assign(**numbers)
 
 
 def join_parts(parts: Sequence[Path], path: Path) -> None:

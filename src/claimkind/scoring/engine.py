@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -22,11 +23,12 @@ from claimkind.io.stdin import open_path
 from claimkind.io.writers import check_output, check_report
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.prediction import OUTPUT_COLUMNS
-from claimkind.scoring.inputs import ReadOptions, read_units, regroup
+from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, regroup, splits_any
 from claimkind.scoring.journal import Journal, digest_of
 from claimkind.scoring.report import ReportRows, write_report
 from claimkind.scoring.summary import Summary
 from claimkind.scoring.workers import Labeller, label_chunks
+from claimkind.text.blocks import SENTENCE
 
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
@@ -46,7 +48,7 @@ class Job:
     @property
     def splits(self) -> bool:
         """Whether any text is split into sentences."""
-        return any(map(self.options.splits, self.files))
+        return splits_any(self.files, self.options)
 
     def fingerprint(self) -> dict[str, str | int]:
         """What the output depends on: parts that were made from something else must not be mixed in."""
@@ -73,23 +75,24 @@ def run(config: ScoreConfig) -> Summary:
     _check_given(input=config.input, output=config.output, model_uri=config.model_uri)
     options = ReadOptions(
         config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
-        config.line_breaks,
+        config.line_breaks, config.kinds,
     )  # fmt: skip
     _check_processes(config.processes)
     report = _check_report(config.report, explain=config.explain)
-    shown = ReportRows()
     with open_path(config.input) as source:
         journal, listing = _check_files(source, Path(config.output))
         folder = tracking.fetch_folder(config.model_uri)
-        labeller = Labeller(models.load(folder), folder, config.processes)
+        only_kind = SENTENCE if options.kinds == "sentences" and splits_any(listing.files, options) else None
+        labeller = Labeller(models.load(folder), folder, config.processes, only_kind)
         job = Job(source, listing.files, options, labeller, journal, config.max_rejected)
+        shown = ReportRows(split=job.splits)
         summary = Summary(journal.output, journal.rejected_path, tracking.fetch_reference(config.model_uri))
         summary.passed_over = listing.passed_over
         for rows in score(job, summary):
             if report:
                 shown.add(rows)
     if report:
-        title = shown.title(source.stem, summary.rows)
+        title = shown.title(source.stem, summary.rows + summary.others.total())
         write_report(report, shown.rows, title, explained_by=labeller.classifier if config.explain else None)
     return summary
 
@@ -144,15 +147,16 @@ def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
         size = _characters_to_split(job)
         for rows, rejected in _scored(job, summary.joined):
             parts += 1
-            summary.add(rows, rejected, resumed=parts <= done)
+            summary.add(rows, rejected, is_sentence(rows, split=job.splits), resumed=parts <= done)
             _advance(progress, summary, size)
             _check_rejected(summary.rejected, job)
             yield rows
         if not parts:
             raise ClaimkindError(f"input={job.source} holds no row to score, expected one at least: check it")
         _check_unchanged(stamps, job)
-        job.journal.finish(parts, any_rows=summary.rows > 0)
-    if not summary.rows:
+        any_rows = summary.rows + summary.others.total() > 0
+        job.journal.finish(parts, any_rows=any_rows)
+    if not any_rows:
         raise ClaimkindError(
             f"none of the {summary.rejected:,} rows of input={job.source} can be scored: {summary.problems()}; see "
             f"{job.journal.rejected_path}"
@@ -208,12 +212,18 @@ def _scored(job: Job, joined: Counter[str]) -> Iterator[tuple[pd.DataFrame, list
         next(chunks, None)
         yield job.journal.read(number)
     for number, (chunk, labelled) in enumerate(label_chunks(chunks, job.labeller), start=done):
-        rows = _with_labels(chunk, labelled)
+        rows = _with_labels(chunk, labelled, job.labeller.only_kind)
         job.journal.write(number, rows, chunk.rejected)
         yield rows, chunk.rejected
 
 
-def _with_labels(chunk: Chunk, labelled: pd.DataFrame) -> pd.DataFrame:
-    """Rows with their labels; a column of the input that has the name of an added one becomes `input_<name>`."""
+def _with_labels(chunk: Chunk, labelled: pd.DataFrame, only_kind: str | None) -> pd.DataFrame:
+    """Rows with their labels, empty in rows of other kinds than `only_kind` if that is given.
+
+    A column of the input that has the name of an added one becomes `input_<name>`.
+    """
     renamed = chunk.rows.rename(columns=rename_reserved_columns(chunk.rows.columns, _ADDED_COLUMNS))
+    if len(labelled) < len(renamed):
+        places = np.flatnonzero(chunk.rows["kind"] == only_kind)
+        labelled = labelled.astype({"windows": "Int64"}).set_index(places).reindex(range(len(renamed)))
     return pd.concat([renamed.reset_index(drop=True), labelled], axis=1)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from claimkind.errors import ClaimkindError
@@ -13,12 +14,13 @@ from claimkind.io.columns import Columns, rename_reserved_columns
 from claimkind.io.input_file import InputFile
 from claimkind.io.readers import holds_documents, read_document, read_rows
 from claimkind.io.rows import Chunk, Rejected
-from claimkind.text.line_breaks import join_hard_wraps
-from claimkind.text.sentences import split_sentences
-from claimkind.text.visible import is_blank
+from claimkind.text.blocks import SENTENCE, ParsedText
+from claimkind.text.plain import parse_plain
+from claimkind.text.shapes import labelled_passages
 
-SPLIT_COLUMNS = ("document", "sentence", "paragraph", "start", "end")
-"""The columns that tell where a sentence stands in its document."""
+SPLIT_COLUMNS = ("document", "sentence", "paragraph", "start", "end", "kind")
+"""The columns that tell where a sentence stands in its document, and whether it is one: see `blocks.KINDS`."""
+WANTED_KINDS = ("sentences", "all")
 UNITS = ("auto", "document", "sentence")
 LINE_BREAKS = ("auto", "keep", "join")
 MOST_CHARACTERS = 1 << 24
@@ -40,6 +42,8 @@ class ReadOptions:
     """Between the cells of a CSV file; None detects it."""
     line_breaks: str = "auto"
     """What a line break within a paragraph is, for texts that are split: see `join_hard_wraps`."""
+    kinds: str = "sentences"
+    """`sentences` labels the sentences of documents only, `all` their headings, items of lists and so on too."""
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -51,6 +55,8 @@ class ReadOptions:
             raise ClaimkindError(f"unit={self.unit} is unknown, expected one of {', '.join(UNITS)}")
         if self.line_breaks not in LINE_BREAKS:
             raise ClaimkindError(f"line_breaks={self.line_breaks} is unknown, expected one of {', '.join(LINE_BREAKS)}")
+        if self.kinds not in WANTED_KINDS:
+            raise ClaimkindError(f"kinds={self.kinds} is unknown, expected one of {', '.join(WANTED_KINDS)}")
         if self.chunk_size < 1:
             raise ClaimkindError(f"chunk_size={self.chunk_size}, expected 1 or more rows")
 
@@ -59,13 +65,18 @@ class ReadOptions:
         return self.unit == "document" or (self.unit == "auto" and holds_documents(file))
 
 
+def splits_any(files: Sequence[InputFile], options: ReadOptions) -> bool:
+    """Whether any text of an input is split into sentences."""
+    return any(map(options.splits, files))
+
+
 def read_units(
     files: Sequence[InputFile], options: ReadOptions, *, joined: Counter[str] | None = None
 ) -> Iterator[Chunk]:
     """Read the rows of tables and the sentences of documents.
 
     Rows have the columns `text` and `id`, or `text` and `SPLIT_COLUMNS` where texts are split, and the other columns of
-    the input.
+    the input. Where any text is split, the rows of tables have the kind `sentence`.
 
     Args:
         files: from `claimkind.io.files.find_files`.
@@ -75,63 +86,71 @@ def read_units(
     Raises:
         ClaimkindError: a file that is the whole input cannot be read, or has no such column.
     """
-    any_split = any(map(options.splits, files))
+    any_split = splits_any(files, options)
     for file in files:
-        for rows, rejected in _chunks(file, options):
+        for (rows, rejected), parsed in _chunks(file, options):
             if options.splits(file):
-                rows = _split(rows, options.line_breaks, file.name, joined)
+                count = sum(document.is_joined for document in parsed)
+                if joined is not None and count:
+                    joined[file.name] += count
+                rows = split_documents(rows, parsed)
             elif any_split:  # the output has these columns
-                rows = rows.rename(columns=rename_reserved_columns(rows.columns, SPLIT_COLUMNS))
+                rows = rows.rename(columns=rename_reserved_columns(rows.columns, SPLIT_COLUMNS)).assign(kind=SENTENCE)
             yield Chunk(rows, rejected)
 
 
-def _chunks(file: InputFile, options: ReadOptions) -> Iterable[Chunk]:
+def _chunks(file: InputFile, options: ReadOptions) -> Iterator[tuple[Chunk, list[ParsedText]]]:
+    """The chunks of a file, each with the parsed texts of its rows if they are to be split."""
     if options.splits(file) and holds_documents(file):
-        return (read_document(file),)
+        chunk, parsed = read_document(file, options.line_breaks)
+        yield chunk, [parsed] if len(chunk.rows) else []
+        return
     columns = Columns(options.text_column, options.id_column)
-    return read_rows(file, columns, TableOptions(options.chunk_size, options.separator))
+    for chunk in read_rows(file, columns, TableOptions(options.chunk_size, options.separator)):
+        texts = list(chunk.rows["text"]) if options.splits(file) else []
+        yield chunk, [parse_plain(text, options.line_breaks) for text in texts]
 
 
-def _split(documents: pd.DataFrame, line_breaks: str, file: str, joined: Counter[str] | None) -> pd.DataFrame:
-    texts = [join_hard_wraps(text, line_breaks) for text in documents["text"]]
-    count = sum(text != original for text, original in zip(texts, documents["text"], strict=True))
-    if joined is not None and count:
-        joined[file] += count
-    return split_documents(documents.assign(text=pd.Series(texts, documents.index, dtype=object)))
-
-
-def split_documents(documents: pd.DataFrame) -> pd.DataFrame:
-    """Split documents into sentences.
+def split_documents(documents: pd.DataFrame, parsed: Sequence[ParsedText]) -> pd.DataFrame:
+    """Split documents into sentences, headings, items of lists and so on.
 
     Args:
-        documents: with the columns `id` and `text`.
+        documents: with a column `id`; a column `text` is not used.
+        parsed: the text of each document with its blocks.
 
     Returns:
-        A row for each sentence: `document`, `sentence` and `paragraph` (their numbers from 0), `start`, `end`, `text`,
-        and the further columns of the document.
+        A row for each sentence: `document`, `sentence` and `paragraph` (their numbers from 0), `start`, `end`, `kind`,
+        `text`, and the further columns of the document.
     """
     rows, origins = [], []
-    for place, (name, text) in enumerate(zip(documents["id"], documents["text"], strict=True)):
-        for sentence in _sentences(name, text):
+    for place, (name, document) in enumerate(zip(documents["id"], parsed, strict=True)):
+        for sentence in _sentences(name, document):
             rows.append(sentence)
             origins.append(place)
     # As objects: next to rows of tables, which have no offsets, pandas would make fractions of them.
     sentences = pd.DataFrame(rows, columns=[*SPLIT_COLUMNS, "text"], dtype=object)
-    others = documents.drop(columns=["id", "text"])
+    others = documents.drop(columns=["id", "text"], errors="ignore")
     others = others.rename(columns=rename_reserved_columns(others.columns, SPLIT_COLUMNS)).iloc[origins]
     return pd.concat([sentences, others.reset_index(drop=True)], axis=1)
 
 
-def _sentences(name: str, text: str) -> Iterator[tuple[str, int, int, int, int, str]]:
-    paragraph = number = before = 0
-    for sentence in split_sentences(text):
-        if is_blank(sentence.text):
-            continue
-        # A line break in the gap before a sentence begins a paragraph.
-        paragraph += number > 0 and "\n" in text[before : sentence.start]
-        yield name, number, paragraph, *sentence
-        before = sentence.end
-        number += 1
+def _sentences(name: str, document: ParsedText) -> Iterator[tuple[str, int, int, int, int, str, str]]:
+    paragraph = 0
+    for number, passage in enumerate(labelled_passages(document)):
+        paragraph += number > 0 and passage.begins_paragraph
+        yield name, number, paragraph, passage.start, passage.end, passage.kind, passage.text
+
+
+def is_sentence(rows: pd.DataFrame, *, split: bool) -> np.ndarray:
+    """Which rows are sentences (n,).
+
+    Args:
+        rows: of `read_units`.
+        split: whether any text of the input is split; otherwise all rows are, and a column `kind` is the input's own.
+    """
+    if not split or rows.empty:
+        return np.ones(len(rows), dtype=bool)
+    return (rows["kind"] == SENTENCE).to_numpy(dtype=bool)
 
 
 def regroup(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:

@@ -53,6 +53,8 @@ class Summary:
         """
         self.output, self.rejected_path, self.reference = output, rejected_path, reference
         self.labels: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
+        """By kind, the number of passages that are no sentences."""
         self.confidences = np.zeros(len(_EDGES) - 1)
         self.rejected = self.windowed = self.characters = 0
         self.resumed = 0
@@ -68,14 +70,19 @@ class Summary:
         self._peak = peak_mib()
         self._start = time.perf_counter()
 
-    def add(self, rows: pd.DataFrame, rejected: Sequence[Rejected], *, resumed: bool = False) -> None:
+    def add(
+        self, rows: pd.DataFrame, rejected: Sequence[Rejected], is_sentence: np.ndarray, *, resumed: bool = False
+    ) -> None:
         """Count the rows of a part.
 
         Args:
             rows: scored.
             rejected: those that could not be.
+            is_sentence: which rows are sentences (n,); of the others, only the number is counted.
             resumed: whether an earlier run scored them.
         """
+        self.others.update(rows["kind"][~is_sentence] if not is_sentence.all() else ())
+        rows = rows[is_sentence]
         self.rejected += len(rejected)
         self.reasons.update(entry.reason for entry in rejected if entry.row is not None)
         self.unread |= {entry.file: entry.reason for entry in rejected if entry.row is None}
@@ -107,6 +114,9 @@ class Summary:
         ]
         if self.resumed:
             lines.append(f"{self.resumed:,} of them were there from an earlier run")
+        if self.others:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.others.most_common())
+            lines.append(f"not counted, as no sentences: {kinds}")
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
         if self.joined:

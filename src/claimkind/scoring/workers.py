@@ -35,6 +35,14 @@ class Labeller(NamedTuple):
     """Where worker processes load it from."""
     processes: int | None
     """Worker processes; None starts one for each core where that pays."""
+    only_kind: str | None = None
+    """The kind of rows that are labelled (column `kind`); None labels all rows."""
+
+    def texts(self, rows: pd.DataFrame) -> list[str]:
+        """The texts of the rows that are labelled."""
+        if self.only_kind is None or rows.empty:  # a part of which all rows were rejected has no column `kind`
+            return list(rows["text"])
+        return list(rows["text"][rows["kind"] == self.only_kind])
 
 
 def label_chunks(chunks: Iterator[Chunk], labeller: Labeller) -> Iterator[tuple[Chunk, pd.DataFrame]]:
@@ -44,7 +52,7 @@ def label_chunks(chunks: Iterator[Chunk], labeller: Labeller) -> Iterator[tuple[
     as fast as the exchange of texts between processes. Any other model gets one thread, since it uses all cores itself.
 
     Returns:
-        Each chunk with the labels of its rows; see `label_with_windows`.
+        Each chunk with the labels of its `labeller.texts`; see `label_with_windows`.
 
     Raises:
         ClaimkindError: a worker process was killed.
@@ -53,20 +61,23 @@ def label_chunks(chunks: Iterator[Chunk], labeller: Labeller) -> Iterator[tuple[
     if first is None:
         return
     start = time.perf_counter()
-    labelled = label_with_windows(labeller.classifier, first.rows["text"].tolist())
-    seconds_per_row = (time.perf_counter() - start) / max(1, len(first.rows))
+    labelled = label_with_windows(labeller.classifier, labeller.texts(first.rows))
+    seconds_per_row = (time.perf_counter() - start) / max(1, len(labelled))
     yield first, labelled
     ahead = _read_ahead(chunks)
     pays = seconds_per_row * sum(len(chunk.rows) for chunk in ahead) > _POOL_PAYS_FROM
     with _pool(labeller, labeller.processes or (_cores() if pays else 1)) as (pool, queued):
-        yield from _labelled_in_order(itertools.chain(ahead, chunks), pool, queued)
+        texts = ((chunk, labeller.texts(chunk.rows)) for chunk in itertools.chain(ahead, chunks))
+        yield from _labelled_in_order(texts, pool, queued)
 
 
-def _labelled_in_order(chunks: Iterable[Chunk], pool: Executor, queued: int) -> Iterator[tuple[Chunk, pd.DataFrame]]:
+def _labelled_in_order(
+    chunks: Iterable[tuple[Chunk, list[str]]], pool: Executor, queued: int
+) -> Iterator[tuple[Chunk, pd.DataFrame]]:
     waiting: deque[tuple[Chunk, Future[pd.DataFrame]]] = deque()
-    for chunk in chunks:
+    for chunk, texts in chunks:
         with _without_interrupts():
-            waiting.append((chunk, pool.submit(predict_in_worker, chunk.rows["text"].tolist())))
+            waiting.append((chunk, pool.submit(predict_in_worker, texts)))
         if len(waiting) > queued:
             done, future = waiting.popleft()
             yield done, future.result()

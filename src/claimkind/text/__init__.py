@@ -1,1 +1,1 @@
-"""Text: sentences, and front matter."""
+"""Text: the parts of documents, sentences, and front matter."""

@@ -6,8 +6,9 @@ width allows, and most of them end within a sentence, before a word in lower cas
 """
 
 import itertools
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
@@ -17,9 +18,34 @@ _BLOCK = re.compile(r"\s*(?:[-*+•|>#]|\d{1,3}[.)]\s|```|~~~|[=_]{3,}\s*$)")
 _WIDTHS = range(30, 141)  # characters
 _NEARLY = 0.85  # of the width, from which on a line is full
 _FEWEST_WORDS = 4  # of a line on average: shorter lines are lists
+_LONG = 0.7  # of the width, from which on a line is no heading
+_MOST = 0.9  # share of the lines that are no longer than the width
 _UNFINISHED = 0.5  # share of the breaks that lie within a sentence
 _FULL = 0.6  # share of the breaks after a full line
 _LOWER = 0.4  # share of the breaks before a word in lower case
+
+
+def is_unfinished(line: str) -> bool:
+    """Whether a line ends within a sentence, as far as its last characters tell."""
+    return _END.search(line) is None and not line.rstrip().endswith(",")
+
+
+def line_ends(lines: Sequence[str]) -> list[str]:
+    """What stands between lines that a width has cut, as in PDF: a blank within a paragraph, else a line break.
+
+    A paragraph goes on after a line that ends within a sentence, if the next begins in lower case. Where that is so of
+    some lines, it goes on after the other long ones too: a heading, or the name of an author, is short.
+
+    Returns:
+        One string fewer than there are lines.
+    """
+    pairs = list(itertools.pairwise(lines))
+    goes_on = [is_unfinished(line) and following.lstrip()[:1].islower() for line, following in pairs]
+    if any(goes_on):
+        width = sorted(map(len, lines))[math.ceil(_MOST * (len(lines) - 1))]
+        is_long = [is_unfinished(line) and len(line) >= _LONG * width for line, _ in pairs]
+        goes_on = list(map(max, goes_on, is_long))
+    return [" " if on else "\n" for on in goes_on]
 
 
 class _Break(NamedTuple):

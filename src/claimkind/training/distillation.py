@@ -15,7 +15,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.io.files import find_files
 from claimkind.labels import LABELS, has_hard_label
 from claimkind.models.base import Predictor
-from claimkind.scoring.inputs import ReadOptions, read_units
+from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, splits_any
 from claimkind.training.weights import WeightedExamples
 
 _LEAST_PROBABILITY = 0.02
@@ -131,7 +131,8 @@ def read_texts(paths: Sequence[str], held_out: Iterable[str], excluded: Excluded
 
 def _sentences_of(path: str) -> Iterator[str]:
     try:
-        for chunk in read_units(find_files(Path(path)), ReadOptions()):
-            yield from chunk.rows["text"]
+        files, options = find_files(Path(path)), ReadOptions()
+        for chunk in read_units(files, options):
+            yield from chunk.rows["text"][is_sentence(chunk.rows, split=splits_any(files, options))]
     except ClaimkindError as error:
         raise ClaimkindError(f"distil_texts: {error}") from None

@@ -36,7 +36,7 @@ def test_common_encodings_are_detected(encoding, name, content, tmp_path):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_document_is_decoded_too(encoding, tmp_path):
     (tmp_path / "in.txt").write_bytes(SENTENCE.encode(encoding))
-    assert read_document(InputFile(tmp_path / "in.txt", "in.txt")).rows["text"].tolist() == [SENTENCE]
+    assert read_document(InputFile(tmp_path / "in.txt", "in.txt")).chunk.rows["text"].tolist() == [SENTENCE]
 
 
 def test_one_accent_is_enough_to_detect_windows_1252_and_it_is_logged(tmp_path, caplog):

@@ -35,15 +35,16 @@ def test_hidden_and_internal_files_are_passed_over_and_counted(tmp_path):
         ".ipynb_checkpoints/a.csv",
         "_delta_log/0.json",
         "__MACOSX/a.csv",
+        "~$a.docx",
         "a.csv",
-        "a.pdf",
+        "a.odt",
         "b",
     ]
     for name in names:
         write(tmp_path / name)
     listing = list_files(tmp_path)
     assert [file.name for file in listing.files] == ["a.csv"]
-    assert listing.passed_over == {"hidden": 5, ".pdf": 1, "without ending": 1}
+    assert listing.passed_over == {"hidden": 6, ".odt": 1, "without ending": 1}
 
 
 def test_a_hidden_file_is_read_where_it_is_the_input(tmp_path):
@@ -58,10 +59,10 @@ def test_an_archive_of_one_file_is_read_as_the_file(tmp_path):
 
 
 def test_an_archive_of_several_files_is_read_as_a_folder(tmp_path):
-    write_zip(tmp_path / "a.zip", {"a.csv": "text\nSun.\n", "b/c.txt": "Fog.", "d.docx": "x"})
+    write_zip(tmp_path / "a.zip", {"a.csv": "text\nSun.\n", "b/c.txt": "Fog.", "d.rtf": "x"})
     listing = list_files(tmp_path / "a.zip")
     assert [(file.name, file.alone) for file in listing.files] == [("a.zip/a.csv", False), ("a.zip/b/c.txt", False)]
-    assert listing.passed_over == {".docx in .zip": 1}
+    assert listing.passed_over == {".rtf in .zip": 1}
     write(tmp_path / "e.csv")
     assert [file.name for file in find_files(tmp_path)] == ["a.zip/a.csv", "a.zip/b/c.txt", "e.csv"]
 

@@ -160,7 +160,7 @@ def test_a_file_among_others_that_cannot_be_read_is_rejected(tmp_path):
         for chunk in read_rows(input_file(tmp_path / name, alone=False), COLUMNS, TableOptions(100))
         for entry in chunk.rejected
     ]
-    reasons += [entry.reason for entry in read_document(input_file(tmp_path / "c.txt.gz")).rejected]
+    reasons += [entry.reason for entry in read_document(input_file(tmp_path / "c.txt.gz")).chunk.rejected]
     assert "has no column 'text'" in reasons[0]
     assert reasons[1].startswith("cannot be read (Compressed file ended")
     assert reasons[2].startswith("cannot be read (Not a gzipped file")
@@ -218,7 +218,9 @@ def test_a_document_that_is_no_text_is_rejected(tmp_path):
     (tmp_path / "b.txt").write_text(" \n")
     (tmp_path / "c.txt").write_text("x" * (LONGEST_TEXT + 1))
     (tmp_path / "d.txt").write_text("語" * (2 * LONGEST_TEXT))
-    found = {name: read_document(input_file(tmp_path / name)).rejected for name in ("a.txt", "b.txt", "c.txt", "d.txt")}
+    found = {
+        name: read_document(input_file(tmp_path / name)).chunk.rejected for name in ("a.txt", "b.txt", "c.txt", "d.txt")
+    }
     reasons = {
         "a.txt": "holds no text, expected text in UTF-8, UTF-16 or Windows-1252: convert it",
         "b.txt": "no text",

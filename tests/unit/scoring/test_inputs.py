@@ -5,6 +5,7 @@ import pandas as pd
 from claimkind.io.rows import Chunk, Rejected
 from claimkind.scoring import inputs
 from claimkind.scoring.inputs import regroup, split_documents
+from claimkind.text.plain import parse_plain
 
 
 def test_chunks_are_regrouped_to_one_size_in_order():
@@ -32,5 +33,5 @@ def test_a_chunk_is_given_on_when_much_is_held(monkeypatch):
 
 def test_invisible_characters_between_sentences_are_no_sentence():
     text = "It is wet.\n\u200b\nIt may rain.\n\u00ad"
-    rows = split_documents(pd.DataFrame({"id": ["a"], "text": [text]}))
+    rows = split_documents(pd.DataFrame({"id": ["a"]}), [parse_plain(text)])
     assert rows[["sentence", "paragraph", "text"]].to_numpy().tolist() == [[0, 0, "It is wet."], [1, 1, "It may rain."]]

@@ -18,6 +18,7 @@ from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_
 from claimkind.scoring import engine, report
 from claimkind.scoring.inputs import split_documents
 from claimkind.scoring.report import write_report
+from claimkind.text.plain import parse_plain
 
 
 class MaySpeculates:
@@ -252,14 +253,14 @@ def test_what_was_not_read_is_named_in_the_closing_lines(tmp_path, monkeypatch):
     for name in ("a.csv", "b.csv", "._a.csv", ".ipynb_checkpoints/a-checkpoint.csv"):
         (folder / name).write_text("id,text\n0,Sun.\n1,\n")
     (folder / "other.csv").write_text("id,body\n0,Sun.\n")
-    (folder / "notes.docx").write_bytes(b"PK")
+    (folder / "notes.rtf").write_bytes(b"PK")
     use_model(monkeypatch, tmp_path / "model")
     summary = engine.run(ScoreConfig(input=str(folder), output=str(tmp_path / "out.csv")))
     scored = pd.read_csv(tmp_path / "out.csv")
     assert scored[["id", "file"]].to_numpy().tolist() == [[0, "a.csv"], [0, "b.csv"]]
     lines = summary.text().splitlines()
     assert "not read: other.csv has no column 'text', expected one of its columns id, body: give text_column=…" in lines
-    assert "not read: files of other kinds, 1 .docx, 2 hidden" in lines
+    assert "not read: files of other kinds, 1 .rtf, 2 hidden" in lines
     assert any(line.startswith("2 rows rejected (no text), see ") for line in lines)
 
 
@@ -380,7 +381,7 @@ def test_rows_without_an_id_are_numbered(tmp_path, monkeypatch):
     ("changes", "sentence"),
     [
         ({"input": "no.csv"}, r"no\.csv does not exist"),
-        ({"input": "in.pdf"}, r"in\.pdf has an unknown ending, expected one of \.txt, \.md, \.csv"),
+        ({"input": "in.odt"}, r"in\.odt has an unknown ending, expected one of \.txt, \.md, \.html"),
         ({"input": "empty"}, r"empty holds no file that can be read"),
         (
             {"output": "out.xlsx"},
@@ -406,7 +407,7 @@ def test_rows_without_an_id_are_numbered(tmp_path, monkeypatch):
 )
 def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monkeypatch):
     ROWS.to_csv(tmp_path / "in.csv", index=False)
-    (tmp_path / "in.pdf").write_bytes(b"%PDF")
+    (tmp_path / "in.odt").write_bytes(b"%PDF")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.csv").mkdir()
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
@@ -457,7 +458,7 @@ class TestReport:
     @pytest.fixture
     def page(self, tmp_path):
         documents = pd.DataFrame({"id": ["<b>doc</b>"], "text": ["It may <script>alert(1)</script>.\n\nSun & “moon”."]})
-        rows = split_documents(documents)
+        rows = split_documents(documents, list(map(parse_plain, documents["text"])))
         scored = pd.concat([rows, label_texts(MaySpeculates(), rows["text"].tolist())], axis=1)
         write_report(tmp_path / "r" / "report.html", scored, title="<i>Title</i>")
         return (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
@@ -500,7 +501,7 @@ def test_an_explained_report_marks_the_words_that_carry_a_label(tmp_path, monkey
 
 
 def test_a_long_report_shows_the_first_sentences(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "ReportRows", lambda: report.ReportRows(3))
+    monkeypatch.setattr(engine, "ReportRows", lambda split: report.ReportRows(3, split=split))
     (tmp_path / "in.txt").write_text("One. Two. Three. Four. Five.")
     scored = score(
         monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", report=str(tmp_path / "r.html"), chunk_size=2

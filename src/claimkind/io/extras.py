@@ -1,0 +1,48 @@
+"""Formats whose libraries are an extra, and may be missing."""
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from claimkind.io.base import UnreadableError
+from claimkind.io.input_file import InputFile
+
+_MOST_BYTES = 1 << 28
+
+
+def import_extra(module: str, package: str) -> Any:
+    """Import a library of the extra `formats`.
+
+    Raises:
+        UnreadableError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise UnreadableError(f"needs {package}, expected the extra formats: pip install -e '.[formats]'") from None
+
+
+def read_bytes(file: InputFile) -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        UnreadableError: there are too many.
+    """
+    with file.open() as stream:
+        data = stream.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise UnreadableError(f"is larger than {_MOST_BYTES >> 20} MiB: split it")
+    return data
+
+
+@contextlib.contextmanager
+def reading(file: InputFile) -> Iterator[None]:
+    """Report what a library raises on a damaged file as one sentence; some raise errors of many types."""
+    try:
+        yield
+    except (UnreadableError, MemoryError):
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise UnreadableError(f"cannot be read ({reason}), expected {file.ending}: check it") from None

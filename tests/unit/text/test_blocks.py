@@ -1,0 +1,165 @@
+"""Blocks of Markdown, HTML and plain text: kinds, plain text, and places in the source."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claimkind.text.blocks import KINDS
+from claimkind.text.html import parse_html
+from claimkind.text.markdown import parse_markdown
+from claimkind.text.plain import parse_plain
+from claimkind.text.shapes import is_boilerplate, is_whole_sentence, labelled_passages
+
+PARSERS = [parse_plain, parse_markdown, parse_html]
+PIECES = st.sampled_from(
+    [
+        "It may rain. ", "Sun", "é", "🎉", "&amp;", "&#8217;", "&bogus", "<p>", "</p>", "<td>", "<table>", "</table>",
+        "<li>",
+        "<ul>", "</ul>", "<b>", "</b>", '<a href="x y">', "</a>", "<br>", "<sup>", "</sup>", "<nav>", "</nav>",
+        "<!--", "-->",
+        "<script>", "</script>", '<img alt="a &amp; b">', "<", ">", "\n", "\n\n", "\r\n", "    ", "# ", "- ", "1. ",
+        "> ", "|",
+        "|---|", "`", "```", "**", "*", "_", "[^1]", "[^1]: ", "[a](b)", "![c](d)", "\\", "~~", "---", "\t", "\x00",
+        "\u2028",
+    ]
+)  # fmt: skip
+
+
+def kinds_of(text, parse=parse_plain):
+    return [(passage.kind, passage.text) for passage in labelled_passages(parse(text))]
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@given(st.lists(PIECES, max_size=30).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_any_text_gives_passages_within_it(parse, text):
+    for passage in labelled_passages(parse(text)):
+        assert passage.kind in KINDS
+        assert passage.text.strip()
+        assert 0 <= passage.start < passage.end <= len(text)
+        if parse is parse_plain:  # in which a line break may be a blank
+            source = text[passage.start : passage.end]
+            assert source.replace("\r", " ").replace("\n", " ") == passage.text
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@pytest.mark.parametrize(
+    "piece", ["<p>It may rain. ", "<b>", "<ul><li>", "- ", "> ", "[", "**a ", "<table><tr><td>", "&amp;", "*"]
+)
+def test_time_does_not_explode(parse, piece):
+    start = time.perf_counter()
+    list(labelled_passages(parse(piece * (40_000 // len(piece)))))
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "By Jane Doe", "BY JANE DOE", "By Jane Doe and John van der Berg, Staff Writer",
+        "Reporting by Ann Lee; editing by Bo Ek",
+        "(Photo by Ann Lee/Getty Images)", "Photo: Ann Lee", "© 2024 The Post",
+        "Copyright 2024 The Post. All rights reserved.",
+        "March 3, 2024", "Published 3 March 2024, 10:15 GMT", "Updated: 5 hours ago", "LONDON, March 3 (Reuters) -",
+        "Click here to subscribe.", "Subscribe to our newsletter for more.", "Follow us on Facebook",
+        "Read more: A storm is near",
+        "Advertisement", "5 min read", "Home | News | Sport", "https://example.org/a?b=c", "Tel: +47 55 50 12 34",
+        "* * *",
+    ],
+)  # fmt: skip
+def test_shapes_of_boilerplate(text):
+    assert is_boilerplate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "By Tuesday, the council had voted.", "By Jane Doe, this is the best book of the year.",
+        "March 3, 2024 was a cold day.",
+        "Share prices fell.", "Read more books!", "Register to vote before Friday.",
+        "LONDON (Reuters) - The pound fell.",
+        "Photos show two men.", "Sources say it may rain.", "Follow us if you can.",
+        "Images of the fire spread quickly.",
+        "It rained in 2024.", "Contact was lost at noon.", "Related species may differ.",
+    ],
+)  # fmt: skip
+def test_sentences_that_begin_as_boilerplate_are_sentences(text):
+    assert not is_boilerplate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [
+        ("The last boat leaves Orsholm at 22:15.", True), ("It was late.", True), ("Two loaves.", False),
+        ("Crossings: eight a day", False), ("The council voted for three things:", False),
+        ("Milk, eggs and flour.", False),
+    ],
+)  # fmt: skip
+def test_an_item_of_a_list_is_a_sentence_if_it_is_a_whole_one(text, is_whole):
+    assert is_whole_sentence(text) == is_whole
+    assert kinds_of(f"- {text}", parse_markdown)[0][0] == ("sentence" if is_whole else "list_item")
+
+
+def test_lines_without_marks_are_sentences_where_most_lines_have_none():
+    lines = "The council met on Monday\nIt may vote on Friday\nThe pool stays shut\nIt rained.\nWe like it"
+    assert {kind for kind, _ in kinds_of(lines)} == {"sentence"}
+
+
+def test_a_wrapper_with_a_name_of_boilerplate_does_not_hide_the_page():
+    page = '<div class="newsletter"><h1>Rain</h1><p>It may rain. It is wet.</p><div class="footer">Bye now</div></div>'
+    assert kinds_of(page, parse_html)[:3] == [
+        ("heading", "Rain"),
+        ("sentence", "It may rain."),
+        ("sentence", "It is wet."),
+    ]
+
+
+def test_hidden_text_is_not_read():
+    page = '<p hidden>A.</p><p style="display: none">B.</p><p aria-hidden="true">C.</p><template>D.</template><p>E.</p>'
+    assert kinds_of(page, parse_html) == [("sentence", "E.")]
+
+
+def test_entities_and_blanks_are_read_as_a_browser_shows_them():
+    page = "<p>Tea &amp;\n   <i>cake</i>&nbsp;&#8212; it&rsquo;s late.</p>"
+    (passage,) = labelled_passages(parse_html(page))
+    assert passage.text == "Tea & cake — it’s late."
+    assert page[passage.start : passage.end] == page[3:-4]
+
+
+def test_text_outside_the_main_part_is_boilerplate():
+    page = "<p>We use cookies.</p><main><p>It may rain on Sunday. It is wet.</p></main><p>We are a paper.</p>"
+    assert [kind for kind, _ in kinds_of(page, parse_html)] == ["boilerplate", "sentence", "sentence", "boilerplate"]
+
+
+def test_a_stray_end_tag_ends_no_paragraph():
+    assert kinds_of("<p>It <b>may</i> rain</b> on</i> Sunday.</p>", parse_html) == [
+        ("sentence", "It may rain on Sunday.")
+    ]
+
+
+def test_markup_around_a_sentence_belongs_to_it():
+    text = "**It may rain.** It is *wet*.\n"
+    spans = [text[passage.start : passage.end] for passage in labelled_passages(parse_markdown(text))]
+    assert spans == ["**It may rain.**", "It is *wet*."]
+
+
+def test_line_breaks_can_be_kept():
+    text = "It may rain on Sunday and\non Monday.\n"
+    assert [passage.text for passage in labelled_passages(parse_markdown(text))] == [
+        "It may rain on Sunday and on Monday."
+    ]
+    assert len(list(labelled_passages(parse_markdown(text, "keep")))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("article-byline", "boilerplate"), ("c-caption__text", "sentence"), ("ShareButtons", "boilerplate"),
+        ("newsletter_signup", "boilerplate"), ("css-19ad", "sentence"), ("entry-content", "sentence"),
+        ("has-sidebar-left", "sentence"), ("post-meta", "boilerplate"),
+    ],
+)  # fmt: skip
+def test_the_first_or_last_word_of_a_class_names_boilerplate(name, kind):
+    rest = "<p>It was a long and rainy week in the city, and nobody went out.</p>"
+    assert kinds_of(f'<div class="{name}">It may rain.</div>{rest}', parse_html)[0] == (kind, "It may rain.")
