@@ -34,7 +34,7 @@ class PathsConfig:
     """Folders, relative to the working folder unless absolute (group `paths`)."""
 
     seeds_dir: str = "seeds"
-    """Hand-written documents, labels and test suites, which are read only."""
+    """Documents, labels and test suites, which are read only."""
     data_dir: str = "data"
     """Everything that is built or downloaded."""
     corpora_dir: str = "data/corpora"

