@@ -24,7 +24,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 
 T = TypeVar("T")
 
@@ -371,7 +371,7 @@ def _class_of(target: str, key: str, package: str) -> type:
         found: type = hydra.utils.get_class(target)
         return found
     except (ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0].rstrip(":")
+        reason = first_line(error).rstrip(":")
         raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({reason}): correct it") from None
 
 

@@ -20,3 +20,9 @@ class TooManyRejectedError(ClaimkindError):
 
 class TrainingPruned(Exception):  # noqa: N818 - not an error
     """A search stopped a training early, because its trial does not look promising."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception's message; the name of its class where the message is empty."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

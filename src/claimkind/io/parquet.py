@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from claimkind.errors import first_line
 from claimkind.io.base import Format, Output, Row, Table, TableOptions
 from claimkind.io.input_file import InputFile
 from claimkind.io.lines import HELD
@@ -58,7 +59,7 @@ def _row_of(batch: pa.RecordBatch) -> Row:
     except UnicodeDecodeError:
         return Row({}, "no valid UTF-8")
     except (ValueError, OverflowError) as error:  # a date after the year 9999, for example
-        return Row({}, f"cannot be read ({str(error).splitlines()[0]})")
+        return Row({}, f"cannot be read ({first_line(error)})")
 
 
 def count(file: InputFile) -> int:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.io.base import Row, TableOptions, UnreadableError
 from claimkind.io.columns import Columns, is_among
 from claimkind.io.compression import DAMAGED
@@ -83,11 +83,7 @@ def reason_of(error: Exception, file: InputFile) -> str:
     """Why a file cannot be read, as the end of a sentence that begins with its path."""
     if isinstance(error, UnreadableError):
         return str(error)
-    return f"cannot be read ({_first_line(error)}), expected {file.ending}: check it"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return f"cannot be read ({first_line(error)}), expected {file.ending}: check it"
 
 
 def check_columns(found: Sequence[str], columns: Columns) -> None:

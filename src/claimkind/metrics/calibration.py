@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from claimkind.metrics.scores import _CLASSES
+from claimkind.labels import LABELS
 
 
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -19,7 +19,7 @@ def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 def brier_score(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean squared distance between probabilities and one-hot truth, summed over classes (Brier 1950): 0 to 2."""
-    return float(((probabilities - np.eye(_CLASSES)[truth]) ** 2).sum(axis=1).mean())
+    return float(((probabilities - np.eye(len(LABELS))[truth]) ** 2).sum(axis=1).mean())
 
 
 class ReliabilityBin(NamedTuple):

@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
 from claimkind.models.regression import SMALLEST_C, fit_regression, new_regression
@@ -172,7 +172,7 @@ class HashingClassifier:
             saved = load_file(folder / _TABLE)
             classifier.table_, classifier.intercept_ = saved["table"], saved["intercept"]
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise ClaimkindError(
                 f"{folder / _TABLE} does not load ({reason}), expected a hashing model: train again"
             ) from None

@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
 from claimkind.models.regression import SMALLEST_C, fit_regression, in_label_order, new_regression
@@ -187,7 +187,7 @@ class TfidfClassifier:
             classifier.features_ = _Features.restored(ngrams, arrays)
             classifier.regression_ = _restored_regression(arrays, sum(map(len, ngrams["views"].values())))
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise ClaimkindError(
                 f"{folder / _WEIGHTS} does not load ({reason}), expected a TF-IDF model: train again"
             ) from None

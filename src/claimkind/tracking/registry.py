@@ -11,7 +11,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from claimkind import models
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.models.base import Predictor
 from claimkind.tracking.store import get_run, prepare_store
 
@@ -39,7 +39,7 @@ def register(run_id: str, name: str, alias: str) -> int:
         mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
     except (MlflowException, KeyError) as error:
         raise ClaimkindError(
-            f"the model of run {run_id} cannot be registered as {name} ({str(error).splitlines()[0]}): if it was "
+            f"the model of run {run_id} cannot be registered as {name} ({first_line(error)}): if it was "
             "deleted, train it again"
         ) from None
     return int(version)
@@ -56,7 +56,7 @@ def run_of_alias(name: str, alias: str) -> str | None:
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no such model; no such alias
             return None
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ClaimkindError(f"MLflow does not say which model has the alias {alias} ({reason}): try again") from None
     run_id = version.tags.get("run_id") or version.run_id
     if not run_id:
@@ -132,7 +132,7 @@ def _model_errors_explained(model_uri: str, key: str) -> Iterator[None]:
         yield
     # OSError, ValueError and ImportError: a server that does not answer, or an object store without its library.
     except (MlflowException, OSError, ValueError, ImportError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise ClaimkindError(
             f"{key}={model_uri} names no model in {mlflow.get_tracking_uri()} ({reason}): train one with "
             "scripts/train.py and give its models:/<id>, an alias after scripts/compare.py promote=true, or a folder"

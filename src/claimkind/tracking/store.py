@@ -10,7 +10,7 @@ from filelock import FileLock
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.manifest import fingerprint
 
 
@@ -36,7 +36,7 @@ def prepare_store(experiment_name: str) -> None:
         try:
             mlflow.set_experiment(experiment_name)
         except (MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             if "deleted experiment" in reason:
                 raise ClaimkindError(
                     f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
@@ -68,7 +68,7 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
         )
     except MlflowException as error:  # a quotation mark in a name, for example
         raise ClaimkindError(
-            f"MLflow finds no runs by {filter_string} ({str(error).splitlines()[0]}): correct the name"
+            f"MLflow finds no runs by {filter_string} ({first_line(error)}): correct the name"
         ) from None
     return pd.DataFrame(runs)
 
@@ -105,7 +105,7 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
                 mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
             )
     except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ClaimkindError(
             f"run {run_id} holds no {name} ({reason}), expected its predictions: train it again, or if it is an "
             "evaluation, evaluate on that split"

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimkind import tracking
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.evaluation import plots
 
 try:
@@ -165,7 +165,7 @@ def _open_storage(storage: Storage) -> "optuna.storages.RDBStorage":
             heartbeat_stale_trial_callback=_start_again,
         )
     except (SQLAlchemyError, ImportError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise ClaimkindError(f"storage={storage.address} does not open ({reason}): correct the address") from None
 
 

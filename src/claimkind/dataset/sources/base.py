@@ -9,7 +9,7 @@ import pooch
 
 from claimkind.dataset.annotations import Annotation, read_jsonl, to_annotation
 from claimkind.dataset.rows import text_sha
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.manifest import sha256_file
 
 
@@ -84,7 +84,7 @@ def _download(url: str | None, path: Path, digest: str | None) -> None:
     try:
         pooch.retrieve(url, known_hash=f"sha256:{digest}", fname=path.name, path=path.parent, progressbar=True)
     except (OSError, ValueError) as error:  # no network, no such address, another digest
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ClaimkindError(
             f"{path} does not exist and {url} cannot be downloaded ({reason}): "
             "connect to the network, or give paths.corpora_dir=<folder with the corpora>"

@@ -11,7 +11,7 @@ from huggingface_hub import snapshot_download
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
 from claimkind.manifest import sha256_file
 
@@ -96,7 +96,7 @@ def _download(encoder: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(encoder, revision=revision, allow_patterns=_FILES))
     except Exception as error:  # the hub client raises errors of many libraries
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ClaimkindError(
             f"model.encoder {encoder!r} is no local folder and could not be fetched from the Hugging Face hub "
             f"({reason}): check the name, go online, or give a folder"
@@ -127,7 +127,7 @@ def load_pretrained(folder: Path, *, new_head: bool) -> Pretrained:
             dtype=torch.float32,
         )
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ClaimkindError(f"{folder} holds no encoder that transformers can load ({reason}): check it") from None
     return Pretrained(model, tokenizer)
 
