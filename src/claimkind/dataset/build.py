@@ -20,7 +20,7 @@ from claimkind.dataset.gather import Deduplicated, find_duplicates, pin_document
 from claimkind.dataset.near_duplicates import normalise
 from claimkind.dataset.rows import SPLITS, write_rows
 from claimkind.dataset.sources.base import Source
-from claimkind.dataset.split import split_by_group
+from claimkind.dataset.split import check_shares, split_by_group
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from claimkind.manifest import fingerprint, sha256_file, write_manifest
@@ -52,6 +52,8 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
     dataset = config.dataset
     folder = dataset_folder(config.paths.data_dir, dataset.name)
     check_replaceable(folder)
+    shares = {"validation": dataset.validation_share, "test": dataset.test_share}
+    check_shares(shares)
     sources = _build_sources(dataset.sources)
     read = read_sources(sources)
     corrected = apply_corrections(read, dataset.corrections)
@@ -59,7 +61,6 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
     keys = pd.Series([normalise(text) for text in usable["text"]])
     check_contamination(keys, usable["source"], dataset.contamination_hashes)
     found = find_duplicates(usable, keys, dataset.near_duplicate_threshold)
-    shares = {"validation": dataset.validation_share, "test": dataset.test_share}
     rows = found.rows.assign(split=_assign_splits(found, shares, dataset.split_seed))
     fixed = {name: source.evidence for name, source in sources.items() if source.evidence}
     evidence = fix_evidence(measure_evidence(rows, rows["split"] == "train"), fixed)
@@ -72,7 +73,7 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
         **found.counts,
         "evidence": evidence,
     }
-    return _write(folder, description, _part(rows[found.kept], evidence))
+    return _write(folder, description, _rows_by_split(rows[found.kept], evidence))
 
 
 def _build_sources(settings: Mapping[str, Any]) -> dict[str, Source]:
@@ -91,7 +92,7 @@ def _assign_splits(found: Deduplicated, shares: dict[str, float], seed: int) -> 
     return found.rows["group"].map(dict(zip(kept["group"], splits, strict=True)))
 
 
-def _part(rows: pd.DataFrame, evidence: Evidence) -> dict[str, pd.DataFrame]:
+def _rows_by_split(rows: pd.DataFrame, evidence: Evidence) -> dict[str, pd.DataFrame]:
     """The rows of each split, sorted by id, with their evidence; validation and test hold labelled rows only."""
     rows = rows.assign(evidence=list(evidence_rows(rows, evidence)))
     usable = rows["label"].notna() | (rows["split"] == "train")

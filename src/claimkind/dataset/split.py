@@ -9,6 +9,22 @@ from claimkind.dataset.rows import SPLITS
 from claimkind.errors import ClaimkindError
 
 
+def check_shares(shares: dict[str, float]) -> None:
+    """Refuse shares that leave nothing to train on.
+
+    Args:
+        shares: of `validation` and `test`.
+
+    Raises:
+        ClaimkindError: one is not between 0 and 1, or together they reach 1.
+    """
+    for name, share in shares.items():
+        if not 0 < share < 1 or sum(shares.values()) >= 1:
+            raise ClaimkindError(
+                f"dataset.{name}_share={share}, expected more than 0 and, with the other share, less than 1: correct it"
+            )
+
+
 def split_by_group(rows: pd.DataFrame, *, shares: dict[str, float], seed: int) -> pd.Series:
     """Assign each row to a split; rows of one group go to the same split.
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from claimkind.dataset.split import split_by_group
+from claimkind.dataset.split import check_shares, split_by_group
 from claimkind.errors import ClaimkindError
 
 SHARES = {"validation": 0.15, "test": 0.2}
@@ -68,3 +68,9 @@ def test_rows_pinned_in_one_source_take_nothing_from_the_test_side_of_another():
     theirs["pinned"] = theirs["group"] < "tg100"
     sides = split(pd.concat([ours, theirs], ignore_index=True))
     assert sides[: len(ours)].value_counts(normalize=True)["test"] == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.1, 2), (-0.5, 0.1), (0.6, 0.5), (0.1, 0)])
+def test_shares_that_leave_nothing_to_train_on_are_refused(validation, test):
+    with pytest.raises(ClaimkindError, match=r"dataset\.(validation|test)_share=.*, expected more than 0 and"):
+        check_shares({"validation": validation, "test": test})
