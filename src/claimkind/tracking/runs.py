@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import shlex
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from claimkind.labels import PROBABILITY_COLUMNS
 from claimkind.models.base import Predictor
 from claimkind.tracking.store import prepare_store, run_exists
 
+_LOGGER = logging.getLogger(__name__)
 _PACKAGE = Path(claimkind.__file__).parent
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "text")]),
@@ -129,6 +131,13 @@ class Run:
         return str(info.model_uri)
 
 
+def _ignore_outside_run_id() -> None:
+    """Drop `MLFLOW_RUN_ID`, by which MLflow would write into an earlier run instead of starting a new one."""
+    outside = os.environ.pop("MLFLOW_RUN_ID", None)
+    if outside:
+        _LOGGER.warning("MLFLOW_RUN_ID=%s is ignored: each script starts a run of its own", outside)
+
+
 @contextlib.contextmanager
 def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_id: str | None = None) -> Iterator[Run]:
     """Open a new run, or an earlier one again, and end it whatever happens in the block.
@@ -151,6 +160,7 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
             f"run {run_id}, which is to be resumed, is not in {mlflow.get_tracking_uri()} or was deleted there: "
             "restore it in MLflow, or start over (without resume=true)"
         )
+    _ignore_outside_run_id()
     run = mlflow.start_run(
         run_id=run_id,
         run_name=None if run_id else run_name,
