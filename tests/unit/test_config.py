@@ -40,7 +40,7 @@ PACKAGES = {
 def composed(name: str, *overrides: str):
     register_schemas()
     with initialize_config_dir(str(CONFIGS), version_base=None):
-        return compose(name, [*overrides, *DEMANDED.get(name, [])])
+        return compose(name, [*DEMANDED.get(name, []), *overrides])
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -133,6 +133,53 @@ def test_a_mandatory_value_that_is_missing_is_named(tmp_path):
     done = run_script("score", "output=out.parquet", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip() == "error: input has no value, expected one: give it on the command line as input=…"
+
+
+EMPTY = [
+    ("score", ["input=", "output=o.csv"], "input"),
+    ("score", ["input=' '", "output=o.csv"], "input"),
+    ("score", ["input=i.csv", "output="], "output"),
+    ("score", ["input=i.csv", "output=o.csv", "model_uri="], "model_uri"),
+    ("evaluate", ["model_uri="], "model_uri"),
+    ("train", ["paths.data_dir="], "paths.data_dir"),
+    ("build_dataset", ["paths.corpora_dir="], "paths.corpora_dir"),
+    ("train", ["experiment_name="], "experiment_name"),
+]
+
+
+@pytest.mark.parametrize(("script", "arguments", "key"), EMPTY)
+def test_an_empty_text_is_no_value(script, arguments, key):
+    with pytest.raises(ClaimkindError, match=f"^{key} has no value, expected one: give it on the command line as"):
+        to_schema(composed(script, *arguments), SCHEMAS[script])
+
+
+def test_an_empty_text_is_null_where_null_is_allowed():
+    arguments = ["distil_from=", "init_from=", "run_name="]
+    config = to_schema(composed("train", *arguments), SCHEMAS["train"])
+    assert (config.distil_from, config.init_from, config.run_name) == (None, None, None)
+    scoring = to_schema(composed("score", "input=i", "output=o", "report=", "separator='\t'"), SCHEMAS["score"])
+    assert (scoring.report, scoring.separator) == (None, "\t")
+
+
+def test_a_list_of_paths_holds_no_empty_one():
+    with pytest.raises(ClaimkindError, match=r"^dataset\.corrections holds an empty value, expected none: leave"):
+        to_schema(composed("build_dataset", "dataset.corrections=['']"), SCHEMAS["build_dataset"])
+
+
+def test_an_empty_setting_of_a_model_or_a_source_is_no_value():
+    source = to_schema(composed("build_dataset", "dataset.sources.documents.documents="), SCHEMAS["build_dataset"])
+    with pytest.raises(ClaimkindError, match=r"^source\.documents has no value"):
+        build(source.dataset.sources["documents"], "source", "claimkind.dataset.sources")
+    model = to_schema(composed("train", "model.encoder="), SCHEMAS["train"])
+    with pytest.raises(ClaimkindError, match=r"^model\.encoder has no value"):
+        build(model.model, "model", "claimkind.models")
+
+
+def test_an_empty_input_leaves_the_working_folder_alone(tmp_path):
+    (tmp_path / "private.txt").write_text("Nobody pointed at this file.")
+    done = run_script("score", "input=", "output=out.csv", cwd=tmp_path)
+    assert done.stderr == "error: input has no value, expected one: give it on the command line as input=…\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["private.txt"]
 
 
 @pytest.mark.slow

@@ -72,7 +72,6 @@ def run(config: ScoreConfig) -> Summary:
     """
     from claimkind import tracking
 
-    _check_given(input=config.input, output=config.output, model_uri=config.model_uri)
     options = ReadOptions(
         config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
         config.line_breaks, config.kinds,
@@ -95,13 +94,6 @@ def run(config: ScoreConfig) -> Summary:
         title = shown.title(source.stem, summary.rows + summary.others.total())
         write_report(report, shown.rows, title, explained_by=labeller.classifier if config.explain else None)
     return summary
-
-
-def _check_given(**settings: str) -> None:
-    """Refuse an empty setting, which as a path would be the working folder."""
-    for name, value in settings.items():
-        if not value.strip():
-            raise ClaimkindError(f"{name} has no value, expected one: give it on the command line as {name}=…")
 
 
 def _check_processes(processes: int | None) -> None:

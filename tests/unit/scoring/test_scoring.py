@@ -423,18 +423,6 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     assert not list(tmp_path.glob(".*.part"))
 
 
-@pytest.mark.parametrize("setting", ["input", "output", "model_uri"])
-@pytest.mark.parametrize("value", ["", " "])
-def test_an_empty_setting_is_no_path(setting, value, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "private.txt").write_text("Nobody asked for this file.")
-    use_model(monkeypatch, tmp_path / "model")
-    settings = {"input": "private.txt", "output": "out.csv", "model_uri": "models:/m@champion", setting: value}
-    with pytest.raises(ClaimkindError, match=f"^{setting} has no value, expected one: give it on the command line"):
-        engine.run(ScoreConfig(**settings))
-    assert not (tmp_path / "out.csv").exists()
-
-
 def test_no_text_gives_no_row_but_all_columns():
     assert label_texts(MaySpeculates(), []).columns.tolist() == list(OUTPUT_COLUMNS)
     assert len(label_with_windows(MaySpeculates(), [])) == 0
