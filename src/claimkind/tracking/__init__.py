@@ -1,5 +1,6 @@
 """Runs and registered models in MLflow. Only this package, `scoring.pyfunc` and `scoring.spark` import mlflow."""
 
+from claimkind.tracking.artifacts import has_artifact
 from claimkind.tracking.registry import (
     REFERENCE,
     Origin,
@@ -34,6 +35,7 @@ __all__ = [
     "fetch_reference",
     "fetch_table",
     "find_runs",
+    "has_artifact",
     "lock",
     "origin_of",
     "prepare_store",
