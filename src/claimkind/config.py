@@ -116,7 +116,7 @@ class TrainConfig:
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run."""
+    """MLflow experiment of the run; the scripts take that of `MLFLOW_EXPERIMENT_NAME` where it is set."""
     run_name: str | None = None
     """Name of the MLflow run; null makes it from the family, the dataset and the seed."""
     resume: bool = False
@@ -172,7 +172,7 @@ class CompareConfig:
     runs: list[str] = field(default_factory=list)
     """Names or ids of the runs to compare; none compares the newest training of each configuration and seed."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the runs."""
+    """MLflow experiment of the runs; see `scripts/train.py`."""
     dataset_name: str = "bundled"
     """Only runs on the dataset of this name are compared."""
     promote: bool = False
@@ -199,7 +199,7 @@ class EvaluateConfig:
     probe: dict[str, Any] | None = None
     """An external test set to evaluate on instead of a built dataset: a file of `configs/probe/`."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run that keeps the results."""
+    """MLflow experiment of the run that keeps the results; see `scripts/train.py`."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     paths: PathsConfig = field(default_factory=PathsConfig)

@@ -135,6 +135,14 @@ def test_a_mandatory_value_that_is_missing_is_named(tmp_path):
     assert done.stderr.strip() == "error: input has no value, expected one: give it on the command line as input=…"
 
 
+@pytest.mark.parametrize("script", ["train", "tune", "compare", "evaluate"])
+def test_the_experiment_of_the_environment_is_taken(script, monkeypatch):
+    assert to_schema(composed(script), SCHEMAS[script]).experiment_name == "claimkind"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "trials")
+    assert to_schema(composed(script), SCHEMAS[script]).experiment_name == "trials"
+    assert to_schema(composed(script, "experiment_name=e"), SCHEMAS[script]).experiment_name == "e"
+
+
 EMPTY = [
     ("score", ["input=", "output=o.csv"], "input"),
     ("score", ["input=' '", "output=o.csv"], "input"),
