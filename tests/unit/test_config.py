@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
-from claimkind.command import COMMANDS, command
+from claimkind.command import COMMANDS, command, options_first
 from claimkind.config import SCHEMAS, DatasetConfig, PathsConfig, build, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
 from tests.conftest import ROOT, run_script
@@ -188,6 +188,36 @@ def test_an_empty_input_leaves_the_working_folder_alone(tmp_path):
     done = run_script("score", "input=", "output=out.csv", cwd=tmp_path)
     assert done.stderr == "error: input has no value, expected one: give it on the command line as input=…\n"
     assert [path.name for path in tmp_path.iterdir()] == ["private.txt"]
+
+
+def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "broken.yaml").write_text("name: broken\n  sources: {}\n")
+    done = run_script("build_dataset", f"--config-dir={tmp_path}", "dataset=broken", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {tmp_path}/dataset/broken.yaml, line 2: mapping values are not allowed here, expected valid YAML: "
+        "correct the file\n"
+    )
+
+
+def test_an_unknown_primary_configuration_is_named(tmp_path):
+    done = run_script("train", "--config-name", "nope", cwd=tmp_path)
+    assert done.stderr == (
+        "error: there is no configuration nope, expected that of the script: leave --config-name out\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["model=tfidf", "-m", "seed=0,1"], ["-m", "model=tfidf", "seed=0,1"]),
+        (["a=1", "--config-dir", "x", "~b", "--cfg=job"], ["--config-dir", "x", "--cfg=job", "a=1", "~b"]),
+        (["--multirun", "a=1", "+b=2"], ["--multirun", "a=1", "+b=2"]),
+    ],
+)
+def test_settings_may_stand_on_both_sides_of_an_option(given, expected):
+    assert options_first(given) == expected
 
 
 @pytest.mark.slow
