@@ -93,6 +93,7 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
             os.environ.setdefault(variable, value)
         sys.argv[1:] = options_first(sys.argv[1:])
         try:
+            _check_one_process()
             with _composition_errors_explained():
                 hydra_main()
             for error in raised:
@@ -132,6 +133,14 @@ def _function_of(name: str) -> Callable[[Any], object]:
 def _print_result(result: object) -> None:
     if isinstance(result, Result):
         print(result.text(), flush=True)
+
+
+def _check_one_process() -> None:
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if "TORCHELASTIC_RUN_ID" in os.environ and processes != "1":
+        raise ClaimkindError(
+            f"torchrun started {processes} processes, expected one, since a script uses one GPU: start it with python"
+        )
 
 
 def options_first(arguments: Sequence[str]) -> list[str]:

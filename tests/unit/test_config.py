@@ -201,6 +201,16 @@ def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
     )
 
 
+def test_several_processes_of_torchrun_are_refused(capsys, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    with pytest.raises(SystemExit) as stopped:
+        command("train", CONFIGS)()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("error: torchrun started 2 processes, expected one")
+
+
 def test_an_unknown_primary_configuration_is_named(tmp_path):
     done = run_script("train", "--config-name", "nope", cwd=tmp_path)
     assert done.stderr == (
