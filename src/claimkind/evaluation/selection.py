@@ -75,13 +75,21 @@ def _newest_readable(runs: pd.DataFrame) -> pd.DataFrame:
     """
     while not runs.empty:
         newest = runs.drop_duplicates(_params(runs))
-        lost = [run_id for run_id in newest["run_id"] if not tracking.has_artifact(run_id, _PREDICTIONS.format("test"))]
+        lost = [run_id for run_id in newest["run_id"] if not _is_readable(run_id)]
         if not lost:
             return newest
-        for run_id in lost:
-            _LOGGER.info("run %s is left out, since its predictions cannot be read: train it again", run_id)
         runs = runs[~runs["run_id"].isin(lost)]
     raise ClaimkindError("no run has predictions that can be read, expected at least one: train again")
+
+
+def _is_readable(run_id: str) -> bool:
+    """Whether the predictions of a run are there; if not, it is logged."""
+    try:
+        tracking.fetch_table(run_id, _PREDICTIONS.format("test"))
+    except ClaimkindError as error:
+        _LOGGER.info("%s; it is left out", error)
+        return False
+    return True
 
 
 def _named(runs: pd.DataFrame, query: Query, names: Sequence[str]) -> pd.DataFrame:

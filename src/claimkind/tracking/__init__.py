@@ -1,6 +1,5 @@
 """Runs and registered models in MLflow. Only this package, `scoring.pyfunc` and `scoring.spark` import mlflow."""
 
-from claimkind.tracking.artifacts import has_artifact
 from claimkind.tracking.registry import (
     REFERENCE,
     Origin,
@@ -35,7 +34,6 @@ __all__ = [
     "fetch_reference",
     "fetch_table",
     "find_runs",
-    "has_artifact",
     "lock",
     "origin_of",
     "prepare_store",

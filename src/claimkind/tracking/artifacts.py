@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import mlflow
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.models.model import ModelInfo
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
@@ -47,18 +46,6 @@ def run_artifact(run_id: str, name: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         yield Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=scratch))
-
-
-def has_artifact(run_id: str, name: str) -> bool:
-    """Whether a run has an artifact that can be read."""
-    try:
-        folder = _local(mlflow.get_run(run_id).info.artifact_uri)
-        if folder:
-            return (folder / name).is_file()
-        above = str(Path(name).parent)
-        return name in {found.path for found in mlflow.MlflowClient().list_artifacts(run_id, above)}
-    except (MlflowException, OSError):
-        return False
 
 
 def _local_model(model_uri: str) -> Path | None:

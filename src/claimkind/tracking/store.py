@@ -147,8 +147,8 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
     try:
         with run_artifact(run_id, name) as path:
             return pd.read_parquet(path)
-    except (MlflowException, OSError) as error:
-        reason = first_line(error)
+    except (MlflowException, OSError, ValueError) as error:  # ValueError: damaged
+        reason = first_line(error).rstrip(".")
         raise ClaimkindError(
             f"run {run_id} holds no {name} ({reason}), expected its predictions: train it again, or if it is an "
             "evaluation, evaluate on that split"
