@@ -90,7 +90,7 @@ def _was_moved(database: Path, earlier: Path) -> bool:
     """
     if earlier.resolve() == database.parent:
         return False
-    if not earlier.exists():
+    if not _can_be_seen(earlier):
         return True
     old = f"{earlier}/{_ARTIFACTS}/"
     query = "select run_uuid, artifact_uri from runs where substr(artifact_uri, 1, ?) = ?"
@@ -99,6 +99,13 @@ def _was_moved(database: Path, earlier: Path) -> bool:
         return True
     others = {run_id for (run_id,) in _query(earlier / database.name, "select run_uuid from runs")}
     return not others.isdisjoint(runs)
+
+
+def _can_be_seen(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except PermissionError:  # in the home of another user, say
+        return False
 
 
 def _query(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:

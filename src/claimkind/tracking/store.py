@@ -78,9 +78,8 @@ def _store_errors_explained() -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise ClaimkindError(
-            f"the MLflow store {uri} does not answer ({first_line(error)}): check MLFLOW_TRACKING_URI"
-        ) from None
+        reason = first_line(error).strip().partition(". ")[0]
+        raise ClaimkindError(f"the MLflow store {uri} does not answer ({reason}): check MLFLOW_TRACKING_URI") from None
     except SQLAlchemyError as error:
         raise ClaimkindError(
             f"the MLflow store {uri} is no database of MLflow, or was left half made ({first_line(error)}): move it "

@@ -98,6 +98,20 @@ def test_a_copied_database_without_its_artifacts_does_not_write_into_the_origina
     assert content(project) == before
 
 
+def test_a_copy_from_a_folder_without_permission_uses_its_own_artifacts(project, monkeypatch):
+    shutil.copytree(project, project.with_name("copy"))
+    monkeypatch.chdir(project.with_name("copy"))
+    exists = Path.exists
+
+    def exists_if_allowed(path):
+        if path == project:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", exists_if_allowed)
+    assert tracking.fetch_folder("models:/m@champion").is_relative_to(Path.cwd())
+
+
 def test_artifacts_that_are_elsewhere_on_purpose_stay_there(project, tmp_path, monkeypatch):
     # The database is in another folder than that from which scripts run, which has a database of its own too.
     shared = tmp_path / "shared"
