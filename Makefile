@@ -48,6 +48,6 @@ fix: install ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-clean: ## remove what was built and logged, and .venv
+clean: ## remove .venv, the MLflow store, datasets, checkpoints and downloads; other files in data/ stay
 	rm -rf $(VENV) mlflow.db mlruns multirun outputs build
-	find data -mindepth 1 ! -name README.md -delete
+	rm -rf $(addprefix data/,checkpoints corpora demo studies.db) $(dir $(wildcard data/*/train.parquet))

@@ -5,7 +5,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,9 +15,10 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
 from claimkind.config import SCHEMAS, explain, field_names, nearest, register_schemas, to_schema
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 
 
 @runtime_checkable
@@ -90,8 +91,10 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
     def main() -> None:
         for variable, value in _ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
+        sys.argv[1:] = options_first(sys.argv[1:])
         try:
-            with _group_errors_explained():
+            _check_one_process()
+            with _composition_errors_explained():
                 hydra_main()
             for error in raised:
                 raise error
@@ -132,10 +135,29 @@ def _print_result(result: object) -> None:
         print(result.text(), flush=True)
 
 
+def _check_one_process() -> None:
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if "TORCHELASTIC_RUN_ID" in os.environ and processes != "1":
+        raise ClaimkindError(
+            f"torchrun started {processes} processes, expected one, since a script uses one GPU: start it with python"
+        )
+
+
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """Put Hydra's options in front of the settings, since Hydra takes no settings on both sides of an option."""
+    given = [argument for argument in arguments if not argument.startswith("-") and re.match(r"~|[^=]+=", argument)]
+    return [*(argument for argument in arguments if argument not in given), *given]
+
+
 @contextlib.contextmanager
-def _group_errors_explained() -> Iterator[None]:
+def _composition_errors_explained() -> Iterator[None]:
     try:
         yield
+    except YAMLError as error:
+        place = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        where = f"{place.name}, line {place.line + 1}" if place else "a file of the configuration"
+        reason = error.problem if isinstance(error, MarkedYAMLError) else first_line(error)
+        raise ClaimkindError(f"{where}: {reason}, expected valid YAML: correct the file") from None
     except ValueError as error:
         if "Config group override" not in str(error):
             raise
@@ -184,4 +206,6 @@ def explain_error(error: Exception, name: str) -> str:
 def _unknown_option(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file or "").rpartition("/")
     options = error.options or []
+    if not group:
+        return f"there is no configuration {name}, expected that of the script: leave --config-name out"
     return f"{group}={name} does not exist; {nearest(name, options)}"

@@ -1,16 +1,18 @@
 """The schema of every script's configuration, and the checks that Hydra leaves out.
 
-Hydra checks a configuration against a schema only while it composes it; `+key` gets past. `to_schema` merges once more
-and returns plain dataclasses, so nothing below a script's `run` depends on Hydra. The settings of a model or a source
-are checked against the arguments of the class that `build` makes from them, which are their only schema.
+Hydra checks a configuration against a schema only while it composes it; `+key` gets past. `to_schema` merges once more,
+refuses empty texts and returns plain dataclasses, so nothing below a script's `run` depends on Hydra. The settings of a
+model or a source are checked against the arguments of the class that `build` makes from them, which are their only
+schema.
 """
 
 import difflib
 import inspect
 import re
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -114,7 +116,7 @@ class TrainConfig:
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run."""
+    """MLflow experiment of the run; the scripts take that of `MLFLOW_EXPERIMENT_NAME` where it is set."""
     run_name: str | None = None
     """Name of the MLflow run; null makes it from the family, the dataset and the seed."""
     resume: bool = False
@@ -170,7 +172,7 @@ class CompareConfig:
     runs: list[str] = field(default_factory=list)
     """Names or ids of the runs to compare; none compares the newest training of each configuration and seed."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the runs."""
+    """MLflow experiment of the runs; see `scripts/train.py`."""
     dataset_name: str = "bundled"
     """Only runs on the dataset of this name are compared."""
     promote: bool = False
@@ -197,7 +199,7 @@ class EvaluateConfig:
     probe: dict[str, Any] | None = None
     """An external test set to evaluate on instead of a built dataset: a file of `configs/probe/`."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run that keeps the results."""
+    """MLflow experiment of the run that keeps the results; see `scripts/train.py`."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     paths: PathsConfig = field(default_factory=PathsConfig)
@@ -316,10 +318,11 @@ def to_schema(config: DictConfig, schema: type[T]) -> T:
     """Check a composed configuration against its schema, and convert it to a plain dataclass.
 
     Raises:
-        ClaimkindError: a key is unknown, a value has the wrong type, or a mandatory value is missing.
+        ClaimkindError: a key is unknown, a value has the wrong type, or a mandatory value is missing or empty.
     """
     try:
-        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _without_hydra(config)))
+        given = _without_empty(_without_hydra(config), schema)
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), given))
     except OmegaConfBaseException as error:
         raise ClaimkindError(explain(error, schema)) from None
     return checked
@@ -330,6 +333,34 @@ def _without_hydra(config: DictConfig) -> dict[str, Any]:
     visible = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     plain: Any = OmegaConf.to_container(visible, resolve=True)
     return plain
+
+
+def _without_empty(given: Mapping[str, Any], schema: Any, prefix: str = "") -> dict[str, Any]:
+    """Read an empty text as null where null is allowed, and refuse it elsewhere: as a path it is the working folder.
+
+    It is a value only where it is the default.
+    """
+    hints, defaults = get_type_hints(schema), {entry.name: entry.default for entry in fields(schema)}
+    return {
+        name: _given(value, hints[name], defaults[name], f"{prefix}{name}") if name in defaults else value
+        for name, value in given.items()
+    }
+
+
+def _given(value: Any, hint: Any, default: Any, key: str) -> Any:
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        return _without_empty(value, hint, f"{key}.")
+    if isinstance(value, list) and any(map(_is_empty, value)):
+        raise ClaimkindError(f"{key} holds an empty value, expected none: leave it out")
+    if value == "" and types.NoneType in get_args(hint):
+        return None
+    if hint is str and _is_empty(value) and value != default:
+        raise ClaimkindError(f"{key} has no value, expected one: give it on the command line as {key}=…")
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
 
 
 def changed_settings(config: Any) -> dict[str, Any]:
@@ -356,7 +387,8 @@ def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
     arguments = {name: value for name, value in settings.items() if name != "_target_"}
     schema = signature_schema(factory)
     try:
-        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(arguments)))
+        given = _without_empty(arguments, schema, f"{key}.")
+        checked: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(given)))
     except OmegaConfBaseException as error:
         raise ClaimkindError(explain(error, schema, prefix=f"{key}.")) from None
     return factory(checked) if _settings_class(factory) else factory(**vars(checked))

@@ -43,6 +43,41 @@ def test_a_signal_ends_a_run_as_killed(number, in_workspace):
     assert status(run_id) == "KILLED"
 
 
+def test_a_signal_while_a_run_starts_ends_it_as_killed(in_workspace):
+    code = """
+import os, signal, mlflow
+from claimkind import tracking
+start = mlflow.start_run
+def start_and_get_a_signal(*args, **kwargs):
+    run = start(*args, **kwargs)
+    print(run.info.run_id, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return run
+mlflow.start_run = start_and_get_a_signal
+with tracking.start_run("faults", "early", {}):
+    print("it went on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    (run_id,) = done.stdout.split()
+    assert status(run_id) == "KILLED"
+
+
+def test_a_run_id_from_outside_is_ignored(in_workspace, monkeypatch, caplog):
+    with tracking.start_run("faults", "finished", {}) as finished:
+        pass
+    before = mlflow.get_run(finished.run_id).info
+    for outside in (finished.run_id, "0" * 32):
+        monkeypatch.setenv("MLFLOW_RUN_ID", outside)
+        with tracking.start_run("faults", "new", {"kind": "new"}) as run:
+            pass
+        assert run.run_id not in (finished.run_id, outside)
+        assert f"MLFLOW_RUN_ID={outside} is ignored" in caplog.text
+    after = mlflow.get_run(finished.run_id)
+    assert (after.info.run_name, after.info.end_time) == (before.run_name, before.end_time)
+    assert "kind" not in after.data.tags
+
+
 def test_an_exception_ends_a_run_as_failed(in_workspace):
     with pytest.raises(ZeroDivisionError), tracking.start_run("faults", "exception", {}) as run:
         run.log_metrics({"a": 1 / 0})

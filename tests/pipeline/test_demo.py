@@ -1,6 +1,7 @@
 """The scripts one after the other, as a user runs them: what `make demo` does, on small seeds."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from tests.conftest import run_script
+from tests.conftest import ROOT, run_script
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +163,21 @@ def wait_for(request, server):
 
 def test_nothing_is_left_behind_but_what_the_readme_names(demo):
     assert {path.name for path in demo[0].iterdir()} == {"data", "mlflow.db", "mlruns", "out"}
+
+
+def test_make_clean_keeps_files_of_others(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    kept = ["data/README.md", "data/mine.csv", "data/export/rows.csv", "data/model/manifest.json", "seeds/a.md"]
+    built = [
+        "data/tiny/train.parquet",
+        "data/tiny/manifest.json",
+        "data/checkpoints/a/run_id",
+        "mlflow.db",
+        "mlruns/1/a",
+    ]
+    for name in (*kept, *built):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert left == sorted(["Makefile", *kept])

@@ -214,9 +214,11 @@ def test_the_commands_of_a_page_run_in_order(page, project):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [text for language, text in blocks("README.md") if language == "python"])
-def test_the_python_examples_of_the_readme_run(code, project):
-    done = subprocess.run([sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("page", ["README.md", "docs/scoring.md"])
+def test_the_python_examples_run(page, project):
+    (code,) = [text for language, text in blocks(page) if language == "python"]
+    show = "\nprint(model.score('It may rain.').columns)"
+    done = subprocess.run([sys.executable, "-c", code + show], cwd=project.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "p_speculative" in done.stdout
 

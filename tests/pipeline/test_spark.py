@@ -109,6 +109,24 @@ def test_what_spark_cannot_do_is_one_sentence(logged, changes, sentence, monkeyp
     shutil.rmtree(folder / "taken")
 
 
+@pytest.mark.spark
+def test_only_an_output_of_spark_is_overwritten(logged, monkeypatch, tmp_path):
+    folder, uri = logged
+    monkeypatch.chdir(folder)
+    files = [tmp_path / "notes" / "mine.txt", tmp_path / "both" / "mine.txt", tmp_path / "mine.parquet"]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("keep")
+    (tmp_path / "both" / "_SUCCESS").write_text("")
+    for output in (tmp_path / "notes", tmp_path / "both", tmp_path / "mine.parquet"):
+        with pytest.raises(ClaimkindError, match=f"output={output} exists and is no complete output of Spark, so"):
+            spark.run(settings(uri, output=str(output), overwrite=True))
+    assert [path.read_text() for path in files] == ["keep"] * 3
+    again = str(tmp_path / "again")
+    for _ in range(2):
+        assert sum(spark.run(settings(uri, output=again, overwrite=True)).counts.values()) == len(SENTENCES)
+
+
 def test_an_unknown_environment_is_refused_before_spark_starts():
     with pytest.raises(
         ClaimkindError, match="env_manager=pip is unknown, expected one of local, virtualenv, uv, conda"

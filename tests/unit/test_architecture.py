@@ -1,6 +1,8 @@
 """The direction of imports: each layer imports only from those above it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import claimkind
@@ -8,9 +10,11 @@ import claimkind
 PACKAGE = Path(claimkind.__file__).parent
 
 # Top first. `io` stands above `dataset`, since labelled tables are read by the same readers as inputs of scoring.
+# `__init__` is the last, since it offers what is below, imported when it is used.
 LAYERS = (
-    "__init__", "errors", "labels", "manifest", "config", "command", "text", "metrics", "io", "dataset", "models",
+    "errors", "labels", "manifest", "config", "command", "text", "metrics", "io", "dataset", "models",
     "tracking", "evaluation", "scoring", "training", "benchmarks",
+    "__init__",
 )  # fmt: skip
 MAY_IMPORT_MLFLOW = {"tracking", "scoring/pyfunc.py", "scoring/spark.py"}
 
@@ -66,6 +70,12 @@ def test_modules_of_one_package_do_not_import_each_other_in_a_circle():
     while leaves := [name for name, others in edges.items() if not others]:
         edges = {name: others.difference(leaves) for name, others in edges.items() if name not in leaves}
     assert not edges, f"these import each other in a circle: {', '.join(edges)}"
+
+
+def test_the_package_imports_nothing_heavy():
+    code = "import sys, claimkind; print(sorted({'torch', 'mlflow', 'pandas', 'sklearn', 'hydra'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_only_tracking_imports_mlflow():

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
-from claimkind.command import COMMANDS, command
+from claimkind.command import COMMANDS, command, options_first
 from claimkind.config import SCHEMAS, DatasetConfig, PathsConfig, build, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
 from tests.conftest import ROOT, run_script
@@ -40,7 +40,7 @@ PACKAGES = {
 def composed(name: str, *overrides: str):
     register_schemas()
     with initialize_config_dir(str(CONFIGS), version_base=None):
-        return compose(name, [*overrides, *DEMANDED.get(name, [])])
+        return compose(name, [*DEMANDED.get(name, []), *overrides])
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -133,6 +133,101 @@ def test_a_mandatory_value_that_is_missing_is_named(tmp_path):
     done = run_script("score", "output=out.parquet", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip() == "error: input has no value, expected one: give it on the command line as input=…"
+
+
+@pytest.mark.parametrize("script", ["train", "tune", "compare", "evaluate"])
+def test_the_experiment_of_the_environment_is_taken(script, monkeypatch):
+    assert to_schema(composed(script), SCHEMAS[script]).experiment_name == "claimkind"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "trials")
+    assert to_schema(composed(script), SCHEMAS[script]).experiment_name == "trials"
+    assert to_schema(composed(script, "experiment_name=e"), SCHEMAS[script]).experiment_name == "e"
+
+
+EMPTY = [
+    ("score", ["input=", "output=o.csv"], "input"),
+    ("score", ["input=' '", "output=o.csv"], "input"),
+    ("score", ["input=i.csv", "output="], "output"),
+    ("score", ["input=i.csv", "output=o.csv", "model_uri="], "model_uri"),
+    ("evaluate", ["model_uri="], "model_uri"),
+    ("train", ["paths.data_dir="], "paths.data_dir"),
+    ("build_dataset", ["paths.corpora_dir="], "paths.corpora_dir"),
+    ("train", ["experiment_name="], "experiment_name"),
+]
+
+
+@pytest.mark.parametrize(("script", "arguments", "key"), EMPTY)
+def test_an_empty_text_is_no_value(script, arguments, key):
+    with pytest.raises(ClaimkindError, match=f"^{key} has no value, expected one: give it on the command line as"):
+        to_schema(composed(script, *arguments), SCHEMAS[script])
+
+
+def test_an_empty_text_is_null_where_null_is_allowed():
+    arguments = ["distil_from=", "init_from=", "run_name="]
+    config = to_schema(composed("train", *arguments), SCHEMAS["train"])
+    assert (config.distil_from, config.init_from, config.run_name) == (None, None, None)
+    scoring = to_schema(composed("score", "input=i", "output=o", "report=", "separator='\t'"), SCHEMAS["score"])
+    assert (scoring.report, scoring.separator) == (None, "\t")
+
+
+def test_a_list_of_paths_holds_no_empty_one():
+    with pytest.raises(ClaimkindError, match=r"^dataset\.corrections holds an empty value, expected none: leave"):
+        to_schema(composed("build_dataset", "dataset.corrections=['']"), SCHEMAS["build_dataset"])
+
+
+def test_an_empty_setting_of_a_model_or_a_source_is_no_value():
+    source = to_schema(composed("build_dataset", "dataset.sources.documents.documents="), SCHEMAS["build_dataset"])
+    with pytest.raises(ClaimkindError, match=r"^source\.documents has no value"):
+        build(source.dataset.sources["documents"], "source", "claimkind.dataset.sources")
+    model = to_schema(composed("train", "model.encoder="), SCHEMAS["train"])
+    with pytest.raises(ClaimkindError, match=r"^model\.encoder has no value"):
+        build(model.model, "model", "claimkind.models")
+
+
+def test_an_empty_input_leaves_the_working_folder_alone(tmp_path):
+    (tmp_path / "private.txt").write_text("Nobody pointed at this file.")
+    done = run_script("score", "input=", "output=out.csv", cwd=tmp_path)
+    assert done.stderr == "error: input has no value, expected one: give it on the command line as input=…\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["private.txt"]
+
+
+def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "broken.yaml").write_text("name: broken\n  sources: {}\n")
+    done = run_script("build_dataset", f"--config-dir={tmp_path}", "dataset=broken", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {tmp_path}/dataset/broken.yaml, line 2: mapping values are not allowed here, expected valid YAML: "
+        "correct the file\n"
+    )
+
+
+def test_several_processes_of_torchrun_are_refused(capsys, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    with pytest.raises(SystemExit) as stopped:
+        command("train", CONFIGS)()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("error: torchrun started 2 processes, expected one")
+
+
+def test_an_unknown_primary_configuration_is_named(tmp_path):
+    done = run_script("train", "--config-name", "nope", cwd=tmp_path)
+    assert done.stderr == (
+        "error: there is no configuration nope, expected that of the script: leave --config-name out\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["model=tfidf", "-m", "seed=0,1"], ["-m", "model=tfidf", "seed=0,1"]),
+        (["a=1", "--config-dir", "x", "~b", "--cfg=job"], ["--config-dir", "x", "--cfg=job", "a=1", "~b"]),
+        (["--multirun", "a=1", "+b=2"], ["--multirun", "a=1", "+b=2"]),
+    ],
+)
+def test_settings_may_stand_on_both_sides_of_an_option(given, expected):
+    assert options_first(given) == expected
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from claimkind.metrics.significance import Sentences
 
 _SEED_PARAMS = {"params.seed", "params.model.seed"}
 _SETTINGS_SHOWN = 3
+_PREDICTIONS = "predictions/{}.parquet"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -47,7 +48,7 @@ def select_runs(query: Query, names: Sequence[str] = ()) -> pd.DataFrame:
     Args:
         query: where to look.
         names: ids or names of runs, trainings or evaluations; without any, all trainings on the newest build of the
-            dataset.
+            dataset whose predictions were not lost.
 
     Returns:
         One row a run, as MLflow's table of runs.
@@ -63,7 +64,32 @@ def select_runs(query: Query, names: Sequence[str] = ()) -> pd.DataFrame:
             f"experiment {query.experiment_name!r} has no finished run on dataset {query.dataset_name!r}, "
             "expected at least one: train with scripts/train.py"
         )
-    return _named(runs, query, names) if names else _on_newest_build(runs).drop_duplicates(_params(runs))
+    return _named(runs, query, names) if names else _newest_readable(_on_newest_build(runs))
+
+
+def _newest_readable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The newest run of each configuration and seed whose predictions were not lost.
+
+    Raises:
+        ClaimkindError: all of them were lost.
+    """
+    while not runs.empty:
+        newest = runs.drop_duplicates(_params(runs))
+        lost = [run_id for run_id in newest["run_id"] if not _is_readable(run_id)]
+        if not lost:
+            return newest
+        runs = runs[~runs["run_id"].isin(lost)]
+    raise ClaimkindError("no run has predictions that can be read, expected at least one: train again")
+
+
+def _is_readable(run_id: str) -> bool:
+    """Whether the predictions of a run are there; if not, it is logged."""
+    try:
+        tracking.fetch_table(run_id, _PREDICTIONS.format("test"))
+    except ClaimkindError as error:
+        _LOGGER.info("%s; it is left out", error)
+        return False
+    return True
 
 
 def _named(runs: pd.DataFrame, query: Query, names: Sequence[str]) -> pd.DataFrame:
@@ -155,7 +181,7 @@ def fetch_predictions(configurations: Sequence[Configuration], split: str) -> tu
         ClaimkindError: a run has no predictions for the split, or was tested on other sentences.
     """
     tables = {
-        run_id: tracking.fetch_table(run_id, f"predictions/{split}.parquet")
+        run_id: tracking.fetch_table(run_id, _PREDICTIONS.format(split))
         for configuration in configurations
         for run_id in configuration.runs["run_id"]
     }

@@ -91,7 +91,8 @@ class Classifier(Predictor, Protocol):
             evidence: (n, 3), in the order of `LABELS`; see `Examples`.
             weights: (n,) weights of the rows; 1 each if left out.
             validation: held-out examples for early stopping, where the family has it.
-            work_dir: folder of checkpoints; training resumes from the newest one in it.
+            work_dir: folder for the checkpoints of this training alone: it resumes from the newest one in it, and the
+                Trainer deletes older ones.
             on_metrics: called with the metrics of training as they come.
 
         Returns:

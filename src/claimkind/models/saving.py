@@ -50,6 +50,12 @@ def save(classifier: Predictor, folder: Path) -> None:
         path.chmod((folder / MANIFEST).stat().st_mode)
 
 
+def saved_folder(folder: Path) -> Path:
+    """The folder that `save` wrote: this one, or the one within a folder that MLflow logged."""
+    inner = folder / "artifacts" / "model"
+    return inner if inner.is_dir() else folder
+
+
 def load(folder: str | Path) -> Predictor:
     """Load a saved classifier of any family after checking its digests; nothing in the folder is executed.
 

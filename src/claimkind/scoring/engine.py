@@ -72,7 +72,6 @@ def run(config: ScoreConfig) -> Summary:
     """
     from claimkind import tracking
 
-    _check_given(input=config.input, output=config.output, model_uri=config.model_uri)
     options = ReadOptions(
         config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
         config.line_breaks, config.kinds,
@@ -95,13 +94,6 @@ def run(config: ScoreConfig) -> Summary:
         title = shown.title(source.stem, summary.rows + summary.others.total())
         write_report(report, shown.rows, title, explained_by=labeller.classifier if config.explain else None)
     return summary
-
-
-def _check_given(**settings: str) -> None:
-    """Refuse an empty setting, which as a path would be the working folder."""
-    for name, value in settings.items():
-        if not value.strip():
-            raise ClaimkindError(f"{name} has no value, expected one: give it on the command line as {name}=…")
 
 
 def _check_processes(processes: int | None) -> None:
@@ -212,15 +204,20 @@ def _scored(job: Job, joined: Counter[str]) -> Iterator[tuple[pd.DataFrame, list
         next(chunks, None)
         yield job.journal.read(number)
     for number, (chunk, labelled) in enumerate(label_chunks(chunks, job.labeller), start=done):
-        rows = _with_labels(chunk, labelled, job.labeller.only_kind)
+        rows = with_labels(chunk, labelled, job.labeller.only_kind)
         job.journal.write(number, rows, chunk.rejected)
         yield rows, chunk.rejected
 
 
-def _with_labels(chunk: Chunk, labelled: pd.DataFrame, only_kind: str | None) -> pd.DataFrame:
-    """Rows with their labels, empty in rows of other kinds than `only_kind` if that is given.
+def with_labels(chunk: Chunk, labelled: pd.DataFrame, only_kind: str | None) -> pd.DataFrame:
+    """Rows with their labels.
 
     A column of the input that has the name of an added one becomes `input_<name>`.
+
+    Args:
+        chunk: the rows.
+        labelled: the labels of all rows, or of those of `only_kind` alone; the others have none then.
+        only_kind: a value of the column `kind`.
     """
     renamed = chunk.rows.rename(columns=rename_reserved_columns(chunk.rows.columns, _ADDED_COLUMNS))
     if len(labelled) < len(renamed):

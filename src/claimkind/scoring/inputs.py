@@ -28,6 +28,18 @@ MOST_CHARACTERS = 1 << 24
 _NUMBER = 8  # characters that a number counts for
 
 
+def check_options(*, kinds: str, line_breaks: str) -> None:
+    """Check what is labelled in documents, and what a line break in them is; see `ReadOptions`.
+
+    Raises:
+        ClaimkindError: one is unknown.
+    """
+    if line_breaks not in LINE_BREAKS:
+        raise ClaimkindError(f"line_breaks={line_breaks} is unknown, expected one of {', '.join(LINE_BREAKS)}")
+    if kinds not in WANTED_KINDS:
+        raise ClaimkindError(f"kinds={kinds} is unknown, expected one of {', '.join(WANTED_KINDS)}")
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How an input is read."""
@@ -53,10 +65,7 @@ class ReadOptions:
         """
         if self.unit not in UNITS:
             raise ClaimkindError(f"unit={self.unit} is unknown, expected one of {', '.join(UNITS)}")
-        if self.line_breaks not in LINE_BREAKS:
-            raise ClaimkindError(f"line_breaks={self.line_breaks} is unknown, expected one of {', '.join(LINE_BREAKS)}")
-        if self.kinds not in WANTED_KINDS:
-            raise ClaimkindError(f"kinds={self.kinds} is unknown, expected one of {', '.join(WANTED_KINDS)}")
+        check_options(kinds=self.kinds, line_breaks=self.line_breaks)
         if self.chunk_size < 1:
             raise ClaimkindError(f"chunk_size={self.chunk_size}, expected 1 or more rows")
 

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
-import shutil
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,9 @@ from claimkind.io.writers import join_parts, make_folder, read_part, write_part
 from claimkind.manifest import atomic_write
 
 _JOURNAL = "journal.json"
+_LOCK = ".lock"
+# The files in the folder of parts, and their drafts.
+_OWN = re.compile(r"\.lock|\.?(journal\.json|part-\d{6}\.\w+|rejected-\d{6}\.jsonl)(\.part)?")
 
 
 class Journal:
@@ -48,10 +51,11 @@ class Journal:
 
         Raises:
             ClaimkindError: the output's folder cannot be made, another process writes this output, the parts that are
-                there depend on something else, or the disk is full.
+                there depend on something else, files of others would be deleted, or the disk is full.
         """
+        self._check_own()
         make_folder(self.folder, f"output={self.output}")
-        lock = FileLock(self.folder / ".lock", timeout=0)
+        lock = FileLock(self.folder / _LOCK, timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -71,14 +75,30 @@ class Journal:
             lock.release()
 
     def _begin(self, fingerprint: Mapping[str, Any]) -> None:
-        shutil.rmtree(self.gone, ignore_errors=True)  # of a run that was killed as it ended
+        _delete(self.gone)  # of a run that was killed as it ended
         if self.done:
             self._check_same(fingerprint)
             return
         for notes in self.folder.glob("rejected-*.jsonl"):
-            notes.unlink()
+            if _OWN.fullmatch(notes.name):
+                notes.unlink()
         with atomic_write(self.folder / _JOURNAL) as draft:
             draft.write_text(json.dumps(fingerprint, indent=2) + "\n", encoding="utf-8")
+
+    def _check_own(self) -> None:
+        """Refuse to begin where files of others would be deleted or replaced."""
+        for folder in (self.folder, self.gone):
+            other = sorted(path.name for path in _files(folder) if not _OWN.fullmatch(path.name))
+            if other:
+                raise ClaimkindError(
+                    f"{folder} holds {other[0]}, expected nothing but parts of {self.output}: move it away, or give "
+                    "another output"
+                )
+        if self.rejected_path.exists() and not _holds_rejected(self.rejected_path):
+            raise ClaimkindError(
+                f"{self.rejected_path} exists and is no list of rejected rows, for which its name is reserved: move it "
+                "away, or give another output"
+            )
 
     def _check_same(self, fingerprint: Mapping[str, Any]) -> None:
         path = self.folder / _JOURNAL
@@ -139,7 +159,30 @@ class Journal:
             join_parts([self._part(number) for number in range(parts)], self.output)
         # Renamed first: what is left of a half-deleted folder must not pass for the parts of another run.
         self.folder.rename(self.gone)
-        shutil.rmtree(self.gone)
+        _delete(self.gone)
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _delete(folder: Path) -> None:
+    """Delete the files of a journal, then the folder, unless anything else is in it."""
+    for path in _files(folder):
+        if _OWN.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _holds_rejected(path: Path) -> bool:
+    """Whether the first line of a file is a `Rejected`, as this module writes them."""
+    try:
+        with path.open("rb") as stream:
+            row = json.loads(stream.readline(1 << 20))
+    except (OSError, ValueError):
+        return False
+    return isinstance(row, dict) and tuple(row) == Rejected._fields
 
 
 def digest_of(files: Sequence[InputFile]) -> str:

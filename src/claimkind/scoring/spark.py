@@ -42,6 +42,8 @@ _LOCAL_SETTINGS = {
 # What `claimkind.text.visible` takes for a visible character, as Java writes it.
 _VISIBLE = r"[\p{L}\p{N}\p{P}\p{S}&&[^\u115f\u1160\u3164\uffa0\u2800]]"
 _GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit started us
+# What is in a folder that Spark wrote: data, the mark of a complete output, checksums, and folders of partitions.
+_OF_SPARK = re.compile(r"part-|_(SUCCESS|started|committed|metadata|common_metadata)|\.\S+\.crc$|\w+=")
 _ENVIRONMENTS = ("local", "virtualenv", "uv", "conda")
 
 
@@ -76,7 +78,7 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
 
     Each worker process loads the model once. A row without text keeps its place and gets no label; a column of the
     input that has the name of an added one becomes `input_<name>`. Spark commits its output as a whole or not at all,
-    but with `overwrite` it deletes the old output first.
+    but with `overwrite` it deletes the old output first; only an output of Spark is ever replaced.
 
     Raises:
         ClaimkindError: Spark or Java is not installed, or the input, the output or the model is not as it should be.
@@ -90,6 +92,8 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
     output = Location(config.output, _format_of(config.output, config.output_format))
     session = _session(_master(config.master, config.cores, config.spark), config.spark)
     try:
+        if config.overwrite:
+            _check_replaceable(session, output.path)
         rows = _spread(session, _read(session, source))
         label = _model_udf(session, config.model_uri, config.env_manager)
         _write(_labelled(rows, label, config.text_column), output, overwrite=config.overwrite)
@@ -230,6 +234,25 @@ def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
         *[f"`{renamed}`" for renamed in names.values()],
         *[functions.col(f"{answer}.{name}").alias(name) for name in OUTPUT_COLUMNS],
     )
+
+
+def _check_replaceable(session: "SparkSession", output: str) -> None:
+    """Check that a path does not exist, is an empty folder, or holds a complete output of Spark and nothing else.
+
+    Raises:
+        ClaimkindError: it holds anything else.
+    """
+    spark: Any = session  # whose gateway to Java has no types
+    hadoop = spark._jvm.org.apache.hadoop.fs
+    path = hadoop.Path(output)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    # Of a file, Spark lists the file itself.
+    names = [entry.getPath().getName() for entry in files.listStatus(path)] if files.exists(path) else []
+    if names and not ("_SUCCESS" in names and all(map(_OF_SPARK.match, names))):
+        raise ClaimkindError(
+            f"output={output} exists and is no complete output of Spark, so overwrite=true does not delete it: delete "
+            "it yourself, or choose another"
+        )
 
 
 def _write(rows: "DataFrame", output: Location, *, overwrite: bool) -> None:

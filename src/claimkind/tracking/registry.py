@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,8 @@ from mlflow.exceptions import MlflowException
 from claimkind import models
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.models.base import Predictor
-from claimkind.tracking.store import get_run, prepare_store
+from claimkind.tracking.artifacts import model_folder, model_info, run_artifact
+from claimkind.tracking.store import check_store, get_run
 
 REFERENCE = "reference.json"
 """Artifact of a training run: what scoring compares the shares of labels with."""
@@ -80,7 +80,7 @@ def origin_of(model_uri: str, key: str = "model_uri") -> Origin:
     if Path(model_uri).is_dir():
         return Origin(model_uri, {})
     with _model_errors_explained(model_uri, key):
-        info = mlflow.models.get_model_info(model_uri)
+        info = model_info(model_uri)
     run = get_run(info.run_id) if info.run_id else None
     permanent_uri = f"models:/{info.model_id}" if info.model_id else model_uri
     return Origin(permanent_uri, dict(run.data.params) if run else {})
@@ -101,9 +101,10 @@ def fetch_model(model_uri: str, key: str = "model_uri") -> Predictor:
 
 def fetch_folder(model_uri: str, key: str = "model_uri") -> Path:
     """The local folder of a saved model, downloaded if need be; for arguments and errors see `fetch_model`."""
-    folder = Path(model_uri) if Path(model_uri).is_dir() else _download(model_uri, key)
-    inner = folder / "artifacts" / "model"
-    return inner if inner.is_dir() else folder
+    if Path(model_uri).is_dir():
+        return models.saved_folder(Path(model_uri))
+    with _model_errors_explained(model_uri, key):
+        return models.saved_folder(model_folder(model_uri))
 
 
 def fetch_reference(model_uri: str) -> Any:
@@ -111,23 +112,16 @@ def fetch_reference(model_uri: str) -> Any:
     if Path(model_uri).is_dir():
         return None
     try:
-        run_id = mlflow.models.get_model_info(model_uri).run_id
-        with tempfile.TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=REFERENCE, dst_path=folder)
-            return json.loads(Path(path).read_text(encoding="utf-8"))
+        with run_artifact(str(model_info(model_uri).run_id), REFERENCE) as path:
+            return json.loads(path.read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError):
         return None
-
-
-def _download(model_uri: str, key: str) -> Path:
-    with _model_errors_explained(model_uri, key):
-        return Path(mlflow.artifacts.download_artifacts(model_uri))
 
 
 @contextlib.contextmanager
 def _model_errors_explained(model_uri: str, key: str) -> Iterator[None]:
     """Turn the errors of MLflow about a model that it does not find into one sentence."""
-    prepare_store("claimkind")
+    check_store()
     try:
         yield
     # OSError, ValueError and ImportError: a server that does not answer, or an object store without its library.

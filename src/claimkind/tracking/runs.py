@@ -161,14 +161,13 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
             "restore it in MLflow, or start over (without resume=true)"
         )
     _ignore_outside_run_id()
-    run = mlflow.start_run(
-        run_id=run_id,
-        run_name=None if run_id else run_name,
-        tags={**tags, "git_commit": git_commit(), "command": shlex.join(sys.argv)},
-        log_system_metrics=False,
-    )
+    tags = {**tags, "git_commit": git_commit(), "command": shlex.join(sys.argv)}
     with exit_on_signals():
         try:
+            with _signals_deferred():  # a signal between the creation of the run and the next line would lose it
+                run = mlflow.start_run(
+                    run_id, run_name=None if run_id else run_name, tags=tags, log_system_metrics=False
+                )
             yield Run(run)
             mlflow.end_run("FINISHED")
         except (SystemExit, KeyboardInterrupt, TrainingPruned):
@@ -195,6 +194,21 @@ def exit_on_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Handle signals that arrive within the block after it."""
+    received: list[int] = []
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
 
 
 def git_commit() -> str:

@@ -1,7 +1,9 @@
 """The MLflow tracking store: connecting to it, and reading and ending runs in it."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -9,9 +11,12 @@ import pandas as pd
 from filelock import FileLock
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.manifest import fingerprint
+from claimkind.tracking.artifacts import run_artifact
+from claimkind.tracking.database import database_path, follow_move, make_database
 
 
 def lock(name: str) -> FileLock:
@@ -32,28 +37,64 @@ def prepare_store(experiment_name: str) -> None:
     Raises:
         ClaimkindError: the store does not answer, or the experiment was deleted.
     """
-    with lock(mlflow.get_tracking_uri()):
+    with lock(mlflow.get_tracking_uri()), _store_errors_explained():
+        database = database_path()
+        if database and not database.exists():
+            make_database(database)
+        if database:
+            follow_move(database)
         try:
             mlflow.set_experiment(experiment_name)
-        except (MlflowException, OSError) as error:
-            reason = first_line(error)
-            if "deleted experiment" in reason:
-                raise ClaimkindError(
-                    f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
-                    f"`mlflow experiments restore --experiment-id …`, or give experiment_name"
-                ) from None
+        except MlflowException as error:
+            if "deleted experiment" not in first_line(error):
+                raise
             raise ClaimkindError(
-                f"the MLflow store {mlflow.get_tracking_uri()} does not answer ({reason}): check MLFLOW_TRACKING_URI"
+                f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
+                f"`mlflow experiments restore --experiment-id …`, or give experiment_name"
             ) from None
+
+
+def check_store() -> None:
+    """Check that a local store exists before it is read, since MLflow would create it.
+
+    Raises:
+        ClaimkindError: it does not exist.
+    """
+    database = database_path()
+    if database is None:
+        return
+    if not database.is_file():
+        raise ClaimkindError(
+            f"there is no MLflow store {database}, expected runs and models in it: work in the folder of the "
+            "project, set MLFLOW_TRACKING_URI, or train first with scripts/train.py"
+        )
+    with lock(mlflow.get_tracking_uri()):
+        follow_move(database)
+
+
+@contextlib.contextmanager
+def _store_errors_explained() -> Iterator[None]:
+    uri = mlflow.get_tracking_uri()
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        reason = first_line(error).strip().partition(". ")[0]
+        raise ClaimkindError(f"the MLflow store {uri} does not answer ({reason}): check MLFLOW_TRACKING_URI") from None
+    except SQLAlchemyError as error:
+        raise ClaimkindError(
+            f"the MLflow store {uri} is no database of MLflow, or was left half made ({first_line(error)}): move it "
+            "away if it holds nothing, or set MLFLOW_TRACKING_URI"
+        ) from None
 
 
 def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
     """Finished runs of an experiment, the newest first, as MLflow's table of runs.
 
     Raises:
-        ClaimkindError: there is no such experiment, or MLflow does not accept the filter.
+        ClaimkindError: there is no store, no such experiment, or MLflow does not accept the filter.
     """
-    with lock(mlflow.get_tracking_uri()):  # as in `prepare_store`, which would create the experiment
+    check_store()
+    with _store_errors_explained():
         if mlflow.get_experiment_by_name(experiment_name) is None:
             known = sorted(experiment.name for experiment in mlflow.search_experiments())
             raise ClaimkindError(
@@ -75,6 +116,9 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
 
 def get_run(run_id: str) -> MlflowRun | None:
     """A run as MLflow returns it; None if there is none of this id or it was deleted."""
+    database = database_path()
+    if database and not database.is_file():  # MLflow would create it
+        return None
     try:
         run = mlflow.get_run(run_id)
     except MlflowException:
@@ -100,12 +144,10 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
         ClaimkindError: the run has no such table.
     """
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            return pd.read_parquet(
-                mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
-            )
-    except (MlflowException, OSError) as error:
-        reason = first_line(error)
+        with run_artifact(run_id, name) as path:
+            return pd.read_parquet(path)
+    except (MlflowException, OSError, ValueError) as error:  # ValueError: damaged
+        reason = first_line(error).rstrip(".")
         raise ClaimkindError(
             f"run {run_id} holds no {name} ({reason}), expected its predictions: train it again, or if it is an "
             "evaluation, evaluate on that split"

@@ -35,9 +35,9 @@ def run(config: TuneConfig) -> SearchResult:
     saved_models = {"init_from": config.init_from, "distil_from": config.distil_from}
     settings |= resolve(config.model, config.evidence_weight, saved_models)
     training = _of_training(settings)
-    tracking.prepare_store(config.experiment_name)
     planned = plan(with_values(training, first_values(space)))  # so that errors appear before the first trial
     warn_of_other_builds(planned)
+    tracking.prepare_store(config.experiment_name)
     shared = {**training, "dataset": planned.dataset.fingerprint}
     name = config.study_name or _study_name(config.model, planned.dataset.name, {**shared, "search": config.search})
     storage = Storage(config.storage, config.heartbeat_seconds)

@@ -1,5 +1,9 @@
 """Which runs are compared, how configurations are named, and which run becomes champion."""
 
+import shutil
+from pathlib import Path
+
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,6 +102,26 @@ def test_the_same_training_twice_counts_once(experiment, caplog):
     assert experiment.compare()["seeds"].tolist() == [1]
     assert experiment.compare(runs=[older, newer])["seeds"].tolist() == [1]
     assert f"run {older} has the settings and the seed of another run and is left out" in caplog.messages
+
+
+def lose_artifacts(run_id: str) -> None:
+    shutil.rmtree(Path(mlflow.get_run(run_id).info.artifact_uri))
+
+
+def test_a_run_that_lost_its_files_is_left_out(experiment, caplog):
+    caplog.set_level("INFO")
+    kept, older, lost = experiment.log("a", alpha=1), experiment.log("b", alpha=2), experiment.log("b", alpha=2)
+    lose_artifacts(lost)
+    compared = [set(runs["run_id"]) for _, runs in experiment.run().configurations]
+    assert sorted(map(sorted, compared)) == sorted([[kept], [older]])
+    (logged,) = [message for message in caplog.messages if message.endswith("it is left out")]
+    assert logged.startswith(f"run {lost} holds no predictions/test.parquet (")
+    with pytest.raises(ClaimkindError, match=rf"run {lost} holds no predictions/test\.parquet .*train it again"):
+        experiment.run(runs=[kept, lost])
+    lose_artifacts(kept)
+    (Path(mlflow.get_run(older).info.artifact_uri) / "predictions" / "test.parquet").write_bytes(b"PAR1 damaged")
+    with pytest.raises(ClaimkindError, match="no run has predictions that can be read"):
+        experiment.run()
 
 
 def test_a_name_means_its_runs_on_the_newest_build(experiment):

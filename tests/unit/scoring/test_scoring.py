@@ -17,6 +17,7 @@ from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring import engine, report
 from claimkind.scoring.inputs import split_documents
+from claimkind.scoring.journal import Journal
 from claimkind.scoring.report import write_report
 from claimkind.text.plain import parse_plain
 
@@ -413,7 +414,8 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "nothing.csv").write_text("id,text\n")
     (tmp_path / "void.csv").write_bytes(b"")
-    (tmp_path / "o.csv.rejected.jsonl").write_text('{"text": "Sun."}\n')
+    if changes.get("input") == "o.csv.rejected.jsonl":
+        (tmp_path / "o.csv.rejected.jsonl").write_text('{"text": "Sun."}\n')
     defaults = {"input": "in.csv", "output": "o.csv"} | ({"report": ""} if "report" in changes else {})
     paths = {name: str(tmp_path / changes.get(name, default)) for name, default in defaults.items()}
     use_model(monkeypatch, tmp_path / "model")
@@ -423,16 +425,49 @@ def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monk
     assert not list(tmp_path.glob(".*.part"))
 
 
-@pytest.mark.parametrize("setting", ["input", "output", "model_uri"])
-@pytest.mark.parametrize("value", ["", " "])
-def test_an_empty_setting_is_no_path(setting, value, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "private.txt").write_text("Nobody asked for this file.")
-    use_model(monkeypatch, tmp_path / "model")
-    settings = {"input": "private.txt", "output": "out.csv", "model_uri": "models:/m@champion", setting: value}
-    with pytest.raises(ClaimkindError, match=f"^{setting} has no value, expected one: give it on the command line"):
-        engine.run(ScoreConfig(**settings))
-    assert not (tmp_path / "out.csv").exists()
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("out.csv.parts/notes.txt", r"out\.csv\.parts holds notes\.txt, expected nothing but parts of"),
+        (".out.csv.parts.gone/thesis.csv", r"\.parts\.gone holds thesis\.csv, expected nothing but parts of"),
+        ("out.csv.parts/rejected-mine.jsonl", r"holds rejected-mine\.jsonl, expected nothing but parts of"),
+        ("out.csv.rejected.jsonl", r"out\.csv\.rejected\.jsonl exists and is no list of rejected rows"),
+    ],
+)
+def test_no_file_of_others_is_deleted(name, sentence, tmp_path, monkeypatch):
+    ROWS.to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("keep\n")
+    with pytest.raises(ClaimkindError, match=sentence):
+        score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / name).read_text() == "keep\n"
+
+
+def test_what_an_earlier_run_left_is_deleted(tmp_path, monkeypatch):
+    (tmp_path / "in.csv").write_text('text\nSun.\n""\n')
+    score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv.rejected.jsonl").exists()
+    gone = tmp_path / ".out.csv.parts.gone"
+    gone.mkdir()
+    for name in (".lock", "journal.json", "part-000000.csv", "rejected-000000.jsonl", ".part-000001.csv.part"):
+        (gone / name).write_text("")
+    ROWS.to_csv(tmp_path / "in.csv", index=False)
+    score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv", "model"}
+
+
+def test_a_file_that_appears_among_the_parts_is_kept(tmp_path, monkeypatch):
+    ROWS.to_csv(tmp_path / "in.csv", index=False)
+    with monkeypatch.context() as patch:
+        finish = Journal.finish
+
+        def finish_later(journal, parts, *, any_rows):
+            (journal.folder / "notes.txt").write_text("keep")
+            finish(journal, parts, any_rows=any_rows)
+
+        patch.setattr(Journal, "finish", finish_later)
+        score(patch, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert [path.name for path in (tmp_path / ".out.csv.parts.gone").iterdir()] == ["notes.txt"]
 
 
 def test_no_text_gives_no_row_but_all_columns():

@@ -6,7 +6,7 @@ from claimkind.config import PathsConfig, TuneConfig
 from claimkind.errors import ClaimkindError
 from claimkind.training.search_space import with_values
 from claimkind.training.tuning import run
-from tests.conftest import dataset_config
+from tests.conftest import dataset_config, run_script
 
 SPACE = {"model.C": {"low": 1e-6, "high": 100.0, "log": True}, "model.word_ngrams": {"low": 1, "high": 2}}
 MODEL = {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1, "char_ngrams": 0}
@@ -173,3 +173,9 @@ def test_pruning_compares_trials_by_epochs_whatever_the_batch_size(config, monke
     states = run(config(search={"model.min_df": {"low": 7, "high": 97}}, trials=12)).trials.set_index("trial")["state"]
     assert len(set(seen)) > 8
     assert states[states.index >= 8].tolist() == ["pruned"] * 4
+
+
+def test_a_search_that_cannot_start_leaves_no_store(tmp_path):
+    done = run_script("tune", "search=tfidf", "model=tfidf", cwd=tmp_path)
+    assert "error: data/bundled holds no manifest.json" in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()

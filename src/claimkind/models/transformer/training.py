@@ -2,7 +2,6 @@
 
 import functools
 import json
-import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +21,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
 from claimkind.labels import LABELS, has_hard_label
 from claimkind.metrics.scores import macro_f1
@@ -32,6 +31,8 @@ from claimkind.models.transformer.layers import computes_bf16, layer_of
 from claimkind.models.transformer.loss import training_loss
 from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import WindowTokenizer
+
+_PREFIX = f"{PREFIX_CHECKPOINT_DIR}-"
 
 
 class _Stage(NamedTuple):
@@ -184,14 +185,20 @@ def make_optimizer(model: Any, learning_rate: float, settings: TransformerSettin
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """The newest complete checkpoint in a folder; newer incomplete ones, left by a killed process, are deleted."""
-    while folder.is_dir() and (found := get_last_checkpoint(str(folder))):
-        try:  # the Trainer writes this file last
-            json.loads((Path(found) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-            return str(found)
-        except (OSError, ValueError):
-            shutil.rmtree(found)
-    return None
+    """The newest complete checkpoint in a folder; None if there is none.
+
+    An incomplete one, left by a killed process, is passed over; the Trainer writes it again when it gets there.
+    """
+    steps = [int(path.name.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*") if _is_complete(path)]
+    return str(folder / f"{_PREFIX}{max(steps)}") if steps else None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    try:  # the Trainer writes this file last
+        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return checkpoint.name.removeprefix(_PREFIX).isdecimal()
 
 
 class _RDropTrainer(Trainer):
