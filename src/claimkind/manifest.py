@@ -1,4 +1,4 @@
-"""Atomic writes, digests, and manifests: what a folder holds, with the digest of each file.
+"""Locks, atomic writes, digests, and manifests: what a folder holds, with the digest of each file.
 
 A manifest is written last, so that a half-written folder is never read as a whole one.
 """
@@ -6,13 +6,26 @@ A manifest is written last, so that a half-written folder is never read as a who
 import contextlib
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from claimkind.errors import ClaimkindError
 
 MANIFEST = "manifest.json"
+
+
+def lock(name: str) -> FileLock:
+    """A lock between the processes of this user on this machine; a process that ends in whatever way releases it.
+
+    Args:
+        name: of what only one process may do at a time.
+    """
+    return FileLock(Path(tempfile.gettempdir()) / f"claimkind-{os.getuid()}-{fingerprint({'locked': name})}.lock")
 
 
 @contextlib.contextmanager

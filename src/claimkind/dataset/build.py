@@ -10,12 +10,19 @@ import pandas as pd
 
 from claimkind import __version__
 from claimkind.command import overrides
-from claimkind.config import BuildDatasetConfig, build
+from claimkind.config import BuildDatasetConfig, DatasetConfig, build
 from claimkind.dataset.card import write_card
 from claimkind.dataset.contamination import check_contamination
 from claimkind.dataset.corrections import apply_corrections
 from claimkind.dataset.evidence import Evidence, evidence_rows, fix_evidence, measure_evidence
-from claimkind.dataset.folder import CARD, check_name, check_replaceable, dataset_folder, replaced_folder
+from claimkind.dataset.folder import (
+    CARD,
+    check_name,
+    check_replaceable,
+    dataset_folder,
+    held_for_building,
+    replaced_folder,
+)
 from claimkind.dataset.gather import Deduplicated, find_duplicates, pin_documents, read_sources, select_usable
 from claimkind.dataset.near_duplicates import normalise
 from claimkind.dataset.rows import SPLITS, write_rows
@@ -47,11 +54,16 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
     """Build the dataset of a configuration into `<data_dir>/<name>/`, replacing an older one.
 
     Raises:
-        ClaimkindError: a source or a setting is not as it should be; an older dataset is then left as it was.
+        ClaimkindError: a source or a setting is not as it should be, or another process builds this dataset; an older
+            dataset is then left as it was.
     """
-    dataset = config.dataset
-    folder = dataset_folder(config.paths.data_dir, dataset.name)
+    folder = dataset_folder(config.paths.data_dir, config.dataset.name)
     check_replaceable(folder)
+    with held_for_building(folder):
+        return _build(config.dataset, folder)
+
+
+def _build(dataset: DatasetConfig, folder: Path) -> BuildSummary:
     shares = {"validation": dataset.validation_share, "test": dataset.test_share}
     check_shares(shares)
     sources = _build_sources(dataset.sources)

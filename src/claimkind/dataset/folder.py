@@ -1,14 +1,19 @@
-"""The folder of a dataset: its name, and replacing an older dataset without deleting anything else."""
+"""The folder of a dataset: its name, its locks, and replacing an older dataset without deleting anything else."""
 
 import contextlib
 import json
+import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+from filelock import Timeout
+
 from claimkind.dataset.rows import SPLITS
 from claimkind.errors import ClaimkindError
-from claimkind.manifest import MANIFEST
+from claimkind.manifest import MANIFEST, lock
 
 CARD = "README.md"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -64,27 +69,78 @@ def check_replaceable(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def held_for_building(folder: Path) -> Iterator[None]:
+    """Keep other builds of a dataset out for the time of the block.
+
+    Raises:
+        ClaimkindError: another process builds it.
+    """
+    try:
+        with lock(f"build {folder.resolve()}").acquire(timeout=0):
+            yield
+    except Timeout:
+        raise ClaimkindError(
+            f"another process builds {folder}, expected none: wait for it, or give another dataset.name"
+        ) from None
+
+
+@contextlib.contextmanager
+def held_for_reading(folder: Path) -> Iterator[None]:
+    """Keep the files of a dataset from being replaced for the time of the block."""
+    with lock(f"replace {folder.resolve()}"):
+        yield
+
+
+@contextlib.contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
     """Give an empty draft folder; it takes the place of `folder` when the block ends without an exception.
 
-    Only files of a dataset are ever deleted, one by one. An older dataset stays until the draft is complete.
+    Only files of a dataset are ever deleted, one by one. An older dataset stays until the draft is complete. The name
+    of the draft is that of the process, since locks do not hold between machines that share a disk.
 
     Raises:
-        ClaimkindError: `folder` or a draft of an earlier build holds anything but a dataset.
+        ClaimkindError: `folder` or a draft of an earlier build holds anything but a dataset, or another machine has
+            replaced `folder` at the same time.
     """
     folder = folder.resolve() if folder.is_symlink() else folder
     check_replaceable(folder)
-    draft, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
-    for left in (draft, old):
-        _check_files(left)
-    for left in (draft, old):
-        _delete(left)
+    own = f".{folder.name}.{socket.gethostname()}-{os.getpid()}"
+    draft, old = folder.with_name(f"{own}.part"), folder.with_name(f"{own}.old")
+    left = [draft, old, *_drafts_of_ended_processes(folder)]
+    for earlier in left:
+        _check_files(earlier)
+    for earlier in left:
+        _delete(earlier)
     draft.mkdir(parents=True)
-    yield draft
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)
-    _delete(old)
+    try:
+        yield draft
+        with held_for_reading(folder):
+            _replace(folder, draft, old)
+    finally:
+        for earlier in (draft, old):
+            _delete(earlier)
+
+
+def _drafts_of_ended_processes(folder: Path) -> list[Path]:
+    """What builds on this machine have left that were killed."""
+    pattern = re.compile(rf"\.{re.escape(folder.name)}\.{re.escape(socket.gethostname())}-(\d+)\.(part|old)")
+    names = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
+    found = [match for name in sorted(names) if (match := pattern.fullmatch(name))]
+    return [folder.with_name(match[0]) for match in found if not psutil.pid_exists(int(match[1]))]
+
+
+def _replace(folder: Path, draft: Path, old: Path) -> None:
+    try:
+        if folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise ClaimkindError(
+            f"{folder} cannot be replaced ({error.strerror}), expected that no other machine does it at the same time: "
+            "build it again"
+        ) from None
 
 
 def _holds_dataset(folder: Path) -> bool:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset
 
-from claimkind.dataset.folder import dataset_folder
+from claimkind.dataset.folder import dataset_folder, held_for_reading
 from claimkind.dataset.rows import SPLITS, read_rows
 from claimkind.errors import ClaimkindError
-from claimkind.manifest import read_manifest
+from claimkind.manifest import MANIFEST, fingerprint, read_manifest
 
 _CHECKED = ("validation_share", "test_share", "licence", "near_duplicate_threshold", "split_seed")
 
@@ -42,16 +42,36 @@ def load_dataset(data_dir: str | Path, name: str, expected: Mapping[str, Any] | 
         f"build it with `python scripts/build_dataset.py dataset={name}`, or with `dataset.name={name}` and its "
         "sources where configs/dataset/ has no such file"
     )
-    manifest = read_manifest(folder, "a dataset", remedy)
-    _check_settings(folder, manifest["settings"], expected or {})
-    splits = {split: read_rows(folder / f"{split}.parquet") for split in SPLITS}
+    with held_for_reading(folder):
+        manifest = read_manifest(folder, "a dataset", remedy)
+        _check_content(folder, manifest, remedy)
+        _check_settings(folder, manifest["settings"], expected or {})
+        splits = {split: read_rows(folder / f"{split}.parquet") for split in SPLITS}
+    for split, rows in splits.items():
+        if len(rows) != manifest["rows"].get(split):
+            raise ClaimkindError(
+                f"{folder / split}.parquet has {len(rows):,} rows, expected {manifest['rows'].get(split)} by "
+                f"{MANIFEST}: {remedy}"
+            )
     return BuiltDataset(name, manifest["fingerprint"], folder, splits)
+
+
+def _check_content(folder: Path, manifest: Mapping[str, Any], remedy: str) -> None:
+    """Check that a manifest has the entries of a dataset, and that its fingerprint is that of its files."""
+    files = manifest["files"]
+    if not all(isinstance(manifest.get(entry), dict) for entry in ("rows", "settings")):
+        raise ClaimkindError(f"{folder / MANIFEST} is of no dataset, expected its `rows` and `settings`: {remedy}")
+    if manifest.get("fingerprint") != fingerprint({split: files.get(f"{split}.parquet") for split in SPLITS}):
+        raise ClaimkindError(
+            f"{folder / MANIFEST} has the fingerprint {manifest.get('fingerprint')}, which is not that of its files: "
+            f"{remedy}"
+        )
 
 
 def _check_settings(folder: Path, built: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     for name in _CHECKED:
-        if name in expected and expected[name] != built[name]:
+        if name in expected and expected[name] != built.get(name):
             raise ClaimkindError(
-                f"dataset.{name}={expected[name]}, but {folder} was built with {built[name]}: give the setting to "
+                f"dataset.{name}={expected[name]}, but {folder} was built with {built.get(name)}: give the setting to "
                 "scripts/build_dataset.py first, with another dataset.name to keep both"
             )

@@ -1,31 +1,18 @@
 """The MLflow tracking store: connecting to it, and reading and ending runs in it."""
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import mlflow
 import pandas as pd
-from filelock import FileLock
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimkind.errors import ClaimkindError, first_line
-from claimkind.manifest import fingerprint
+from claimkind.manifest import lock
 from claimkind.tracking.artifacts import run_artifact
 from claimkind.tracking.database import database_path, follow_move, make_database
-
-
-def lock(name: str) -> FileLock:
-    """A lock between the processes of this user on this machine.
-
-    Args:
-        name: of what only one process may do at a time.
-    """
-    return FileLock(Path(tempfile.gettempdir()) / f"claimkind-{os.getuid()}-{fingerprint({'locked': name})}.lock")
 
 
 def prepare_store(experiment_name: str) -> None:

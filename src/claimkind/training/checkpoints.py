@@ -11,6 +11,7 @@ from filelock import Timeout
 
 from claimkind import tracking
 from claimkind.errors import ClaimkindError
+from claimkind.manifest import lock
 
 _LOGGER = logging.getLogger(__name__)
 _RUN_ID = "run_id"
@@ -33,7 +34,7 @@ def checkpoint_folder(folder: Path, *, resume: bool) -> Iterator[Path]:
         ClaimkindError: another process holds the folder, it holds other files, or there is nothing to resume.
     """
     try:
-        with tracking.lock(str(folder.resolve())).acquire(timeout=0):
+        with lock(str(folder.resolve())).acquire(timeout=0):
             if not resume:
                 _discard(folder)
             elif not (folder / _RUN_ID).is_file():

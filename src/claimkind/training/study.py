@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from claimkind import tracking
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.evaluation import plots
+from claimkind.manifest import lock
 
 try:
     import optuna
@@ -76,7 +77,7 @@ def open_study(name: str, storage: Storage, *, prune: bool) -> "optuna.Study":
     if storage.address.startswith("sqlite:///"):
         Path(storage.address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     # Under a lock, since several workers may find no tables and create them.
-    with tracking.lock(storage.address), without_experimental_warnings():
+    with lock(storage.address), without_experimental_warnings():
         return optuna.create_study(
             storage=_open_storage(storage),
             study_name=name,
@@ -110,7 +111,7 @@ def run_of_study(
         ClaimkindError: the earlier trials of the study have other data or settings.
     """
     name = study.study_name
-    with tracking.lock(name):
+    with lock(name):
         if study.user_attrs.get(_SHARED, shared) != shared:
             raise ClaimkindError(
                 f"the study {name} was of another dataset, model or setting, so its trials cannot be compared with "

@@ -4,14 +4,23 @@ Every name that is tried here resolves to a place inside `tmp_path`, so that a b
 """
 
 import json
+import multiprocessing
+import os
 import shutil
+import socket
+import subprocess
+import sys
+import threading
 
 import pytest
 
 from claimkind.config import BuildDatasetConfig, PathsConfig
+from claimkind.dataset import folder as folders
 from claimkind.dataset.build import run
 from claimkind.dataset.load import load_dataset
+from claimkind.dataset.rows import write_rows
 from claimkind.errors import ClaimkindError
+from claimkind.manifest import write_manifest
 from tests.conftest import dataset_config, run_script, source_settings
 
 NO_PLAIN_NAMES = ["", ".", "..", "../src", "a/b", ".hidden", "-x", " ", "a b"]
@@ -106,20 +115,154 @@ def test_a_dataset_is_replaced_and_no_draft_is_left(seeds, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
-def test_drafts_of_a_build_that_was_killed_are_removed(seeds, tmp_path):
-    for name in (".tiny.part", ".tiny.old"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "train.parquet").write_text("half")
+def ended_process():
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_drafts_of_builds_that_were_killed_are_removed(seeds, tmp_path):
+    for ending in ("part", "old"):
+        draft = tmp_path / f".tiny.{socket.gethostname()}-{ended_process()}.{ending}"
+        draft.mkdir()
+        (draft / "train.parquet").write_text("half")
     build(tmp_path, seeds)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
+def test_drafts_of_builds_that_may_be_running_are_kept(seeds, tmp_path):
+    drafts = {f".tiny.another-machine-{ended_process()}.part", f".tiny.{socket.gethostname()}-{os.getppid()}.part"}
+    for draft in drafts:
+        (tmp_path / draft).mkdir()
+    build(tmp_path, seeds)
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny", *drafts}
+
+
 def test_a_folder_of_the_users_where_drafts_are_written_is_kept(seeds, tmp_path):
-    (tmp_path / ".tiny.part").mkdir()
-    (tmp_path / ".tiny.part" / "novel.txt").write_text("keep")
-    with pytest.raises(ClaimkindError, match=r"\.tiny\.part holds novel\.txt, which is no file of a dataset"):
+    draft = tmp_path / f".tiny.{socket.gethostname()}-{ended_process()}.part"
+    draft.mkdir()
+    (draft / "novel.txt").write_text("keep")
+    with pytest.raises(ClaimkindError, match=r"\.part holds novel\.txt, which is no file of a dataset"):
         build(tmp_path, seeds)
-    assert tree(tmp_path) == {".tiny.part": None, ".tiny.part/novel.txt": b"keep"}
+    assert tree(tmp_path) == {draft.name: None, f"{draft.name}/novel.txt": b"keep"}
+
+
+def test_a_build_that_fails_while_it_writes_leaves_no_draft(seeds, tmp_path, monkeypatch):
+    def full(rows, path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("claimkind.dataset.build.write_rows", full)
+    with pytest.raises(OSError, match="No space left"):
+        build(tmp_path, seeds)
+    assert tree(tmp_path) == {}
+
+
+def test_a_second_build_of_a_dataset_is_refused_while_the_first_runs(seeds, tmp_path, monkeypatch):
+    refused = []
+
+    def write_and_build_in_another_thread(rows, path):
+        def second():
+            with pytest.raises(ClaimkindError, match=r"another process builds .*tiny, expected none: wait for it"):
+                build(tmp_path, seeds, split_seed=1)
+            refused.append(path.name)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        write_rows(rows, path)
+
+    monkeypatch.setattr("claimkind.dataset.build.write_rows", write_and_build_in_another_thread)
+    build(tmp_path, seeds)
+    assert len(refused) == 3
+    monkeypatch.undo()
+    assert load_dataset(tmp_path, "tiny").fingerprint
+    build(tmp_path, seeds, name="other")  # another dataset may be built meanwhile
+
+
+def test_another_machine_that_replaces_the_dataset_at_the_same_time_loses_nothing(seeds, tmp_path, monkeypatch):
+    before = tree(build(tmp_path, seeds))
+    rename = type(tmp_path).rename
+
+    def fail(path, target):
+        if path.suffix == ".part":
+            raise OSError(39, "Directory not empty")
+        return rename(path, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", fail)
+    with pytest.raises(ClaimkindError, match=r"tiny cannot be replaced \(Directory not empty\), expected that"):
+        build(tmp_path, seeds, split_seed=1)
+    assert tree(tmp_path / "tiny") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def build_again_and_again(data_dir, seeds, seed, results):
+    for _ in range(4):
+        try:
+            build(data_dir, seeds, split_seed=seed)
+            results.put("built")
+        except ClaimkindError as error:
+            results.put(str(error))
+
+
+@pytest.mark.slow
+def test_builds_and_readers_at_the_same_time_see_whole_datasets(seeds, tmp_path):
+    fingerprints = {load_dataset(build(tmp_path, seeds, split_seed=seed).parent, "tiny").fingerprint for seed in (0, 1)}
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    builders = [context.Process(target=build_again_and_again, args=(tmp_path, seeds, seed, results)) for seed in (0, 1)]
+    for builder in builders:
+        builder.start()
+    loads = 0
+    while any(builder.is_alive() for builder in builders):
+        assert load_dataset(tmp_path, "tiny").fingerprint in fingerprints
+        loads += 1
+    outcomes = [results.get(timeout=10) for _ in range(8)]
+    assert loads > 5
+    assert "built" in outcomes
+    assert all(outcome == "built" or "another process builds" in outcome for outcome in outcomes), outcomes
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_a_dataset_is_not_replaced_while_it_is_read(seeds, tmp_path):
+    fingerprint = load_dataset(build(tmp_path, seeds).parent, "tiny").fingerprint
+    second = threading.Thread(target=build, args=(tmp_path, seeds), kwargs={"split_seed": 1})
+    with folders.held_for_reading(tmp_path / "tiny"):
+        second.start()
+        second.join(timeout=2)
+        assert json.loads((tmp_path / "tiny" / "manifest.json").read_text())["fingerprint"] == fingerprint
+    second.join()
+    assert load_dataset(tmp_path, "tiny").fingerprint != fingerprint
+
+
+def damaged(folder, **changes):
+    """Change entries of the manifest, whose digests stay valid."""
+    content = json.loads((folder / "manifest.json").read_text())
+    write_manifest(folder, {**content, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": {"train": 1, "validation": 1, "test": 1}}, r"has \d+ rows, expected 1 by manifest\.json"),
+        ({"fingerprint": "0" * 16}, r"has the fingerprint 0{16}, which is not that of its files"),
+        ({"rows": None}, "is of no dataset, expected its `rows` and `settings`"),
+        ({"settings": None}, "is of no dataset, expected its `rows` and `settings`"),
+    ],
+)
+def test_a_manifest_that_describes_other_rows_is_refused(changes, message, seeds, tmp_path):
+    damaged(build(tmp_path, seeds), **changes)
+    with pytest.raises(ClaimkindError, match=message):
+        load_dataset(tmp_path, "tiny")
+
+
+def test_files_of_another_build_with_valid_digests_are_refused(seeds, tmp_path):
+    first, second = build(tmp_path, seeds), build(tmp_path, seeds, name="other", split_seed=1)
+    shutil.copy(second / "test.parquet", first / "test.parquet")
+    damaged(first)
+    with pytest.raises(ClaimkindError, match="which is not that of its files"):
+        load_dataset(tmp_path, "tiny")
 
 
 def test_a_linked_dataset_is_replaced_where_it_is(seeds, tmp_path):
@@ -147,6 +290,6 @@ def test_an_empty_variable_on_the_command_line_is_one_sentence(project):
     before = tree(project)
     done = run_script("build_dataset", "dataset.name=", cwd=project)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: dataset.name is '', expected letters, digits")
+    assert done.stderr.startswith("error: dataset.name has no value, expected one")
     assert done.stderr.count("\n") == 1
     assert tree(project) == before
