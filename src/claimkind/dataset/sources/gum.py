@@ -1,6 +1,5 @@
 """The Georgetown University Multilayer corpus (GUM)."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,6 +7,7 @@ from typing import ClassVar
 import pandas as pd
 
 from claimkind.dataset.sources.base import CorpusFile, fetch, label_corpus
+from claimkind.dataset.sources.conllu import read_sentences
 from claimkind.errors import ClaimkindError
 
 
@@ -40,13 +40,13 @@ class Gum:
         return labelled[labelled["label"].notna()].reset_index(drop=True)
 
     def _rows(self, file: CorpusFile, name: str) -> Iterator[dict[str, str]]:
-        comments = re.findall(r"^# (sent_id|text) = (.*)$", file.path.read_text(encoding="utf-8"), re.MULTILINE)
+        sentences = read_sentences(file.path)
         genre = file.part.split("_")[1] if file.part.count("_") > 1 else ""
-        if not comments or genre not in self.licences:
+        if not sentences or genre not in self.licences:
             raise ClaimkindError(
                 f"{file.path} holds no sentences of GUM, or its genre {genre!r} has no licence: check it"
             )
-        for (_, key), (_, text) in zip(comments[::2], comments[1::2], strict=True):
+        for key, text in sentences:
             yield {
                 "id": f"{name}:{key}",
                 "text": text,
