@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from claimkind.config import build
 from claimkind.dataset.rows import text_sha
 from claimkind.dataset.sources.base import fetch
+from claimkind.dataset.sources.ewt import Ewt
 from claimkind.dataset.sources.gum import Gum
 from claimkind.dataset.sources.subj import Subj
 from claimkind.dataset.sources.szeged import SzegedWikipedia
@@ -158,6 +159,46 @@ def test_gum_in_another_form_is_one_sentence(tmp_path):
     digests = files(tmp_path, GUM_letter_rain__conllu="nothing")
     with pytest.raises(ClaimkindError, match="holds no sentences of GUM"):
         Gum(digests, str(tmp_path), "http://x", {"letter": "x"}, "", labels(tmp_path)).read("gum")
+
+
+WEB = """# newdoc id = weblog-a_ENG_1
+# sent_id = weblog-a_ENG_1-0001
+# newpar id = weblog-a_ENG_1-p0001
+# text = Rain fell.
+1\tRain\t_
+
+# sent_id = weblog-a_ENG_1-0002
+# text = I like it.
+1\tI\t_
+"""
+
+
+def ewt(folder, content, **by_text):
+    digests = files(folder, a_ENG_1__xml__conllu=content)
+    return Ewt(digests, str(folder), "http://x", "CC-BY-SA-4.0", "", labels(folder, **by_text)).read("ewt")
+
+
+def test_labelled_sentences_of_ewt_are_grouped_by_document_with_the_genre_of_their_id(tmp_path):
+    (row,) = ewt(tmp_path, WEB, **{"I like it.": "opinion"}).to_dict("records")
+    assert (row["id"], row["text"], row["label"]) == ("ewt:weblog-a_ENG_1-0002", "I like it.", "opinion")
+    assert (row["group"], row["document"], row["genre"]) == ("ewt:a_ENG_1", "a_ENG_1", "weblog")
+    assert row["licence"] == "CC-BY-SA-4.0"
+
+
+@pytest.mark.parametrize("content", ["nothing", WEB.replace("# text = Rain fell.\n", "")])
+def test_ewt_in_another_form_is_one_sentence(tmp_path, content):
+    with pytest.raises(ClaimkindError, match="holds no sentences of EWT, expected CoNLL-U: check it"):
+        ewt(tmp_path, content)
+
+
+@pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not here")
+def test_every_label_of_ewt_belongs_to_a_sentence():
+    settings = OmegaConf.load(ROOT / "configs" / "source" / "ewt.yaml")
+    settings.merge_with({"folder": str(CORPORA / "ewt"), "labels": str(ROOT / "seeds" / "labels" / "ewt.jsonl")})
+    rows = build(OmegaConf.to_container(settings, resolve=False), "source", "claimkind.dataset").read("ewt")
+    given = [json.loads(line) for line in (ROOT / "seeds" / "labels" / "ewt.jsonl").open(encoding="utf-8")]
+    assert {row["sha"] for row in given} == {text_sha(text) for text in rows["text"]}
+    assert {row["key"] for row in given} <= {key.removeprefix("ewt:") for key in rows["id"]}
 
 
 def test_a_digest_that_differs_is_refused(tmp_path):

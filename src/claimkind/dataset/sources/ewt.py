@@ -1,0 +1,54 @@
+"""The English Web Treebank (EWT) of Universal Dependencies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from claimkind.dataset.sources.base import CorpusFile, fetch, label_corpus
+from claimkind.dataset.sources.conllu import read_sentences
+from claimkind.errors import ClaimkindError
+
+
+@dataclass(frozen=True)
+class Ewt:
+    """EWT in CoNLL-U. It has no labels like ours, so only sentences with a stand-off label are used."""
+
+    files: dict[str, str]
+    """See `fetch`, also for `folder` and `url`."""
+    folder: str
+    url: str
+    licence: str
+    citation: str
+    labels: str
+    """File of stand-off labels; see `label_corpus`."""
+    provenance: str = ""
+    """See `Source.provenance`."""
+
+    evidence: ClassVar[None] = None
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Read the labelled sentences; see `Source.read`. A group is a document.
+
+        Raises:
+            ClaimkindError: a file is not a document of EWT in CoNLL-U.
+        """
+        rows = [row for file in fetch(self.files, self.folder, self.url) for row in _rows(file, name)]
+        labelled = label_corpus(pd.DataFrame(rows).assign(licence=self.licence), self.labels)
+        return labelled[labelled["label"].notna()].reset_index(drop=True)
+
+
+def _rows(file: CorpusFile, name: str) -> Iterator[dict[str, str]]:
+    sentences = read_sentences(file.path)
+    if not sentences:
+        raise ClaimkindError(f"{file.path} holds no sentences of EWT, expected CoNLL-U: check it")
+    document = file.part.removesuffix(".xml")
+    for key, text in sentences:
+        yield {
+            "id": f"{name}:{key}",
+            "text": text,
+            "document": document,
+            "group": f"{name}:{document}",
+            "genre": key.partition("-")[0],  # weblog or newsgroup
+        }
