@@ -58,10 +58,18 @@ def test_what_a_person_corrects_is_used_by_the_build(spoilt, tmp_path):
     assert (audit(dataset, tmp_path).ranked["margin"] <= 0).all()
 
 
+def test_corrections_of_a_source_that_the_dataset_lacks_are_skipped(seeds, tmp_path):
+    (tmp_path / "c.csv").write_text("id,sha,source,corrected\ngum:1,0,gum,opinion\n")
+    dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
+    folder = build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path)))).folder
+    assert json.loads((folder / "manifest.json").read_text())["labels_corrected_by_hand"] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         ("id,sha,corrected\nx,0,opinion\n", r"c\.csv:2: no sentence has the id 'x' and that sha: remove the row"),
+        ("id,sha,source,corrected\nx,0,documents,opinion\n", r"c\.csv:2: no sentence has the id 'x'"),
         ("id,sha,corrected\nx,0,maybe\n", r"c\.csv:2: found the label 'maybe', expected one of factual"),
         ("id,label\nx,opinion\n", r"c\.csv:1: found the columns id, label, expected id, sha and corrected"),
     ],
