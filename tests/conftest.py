@@ -32,6 +32,12 @@ TEMPLATES = {
         "The mill in {} was a beautiful ruin.", "Rain in {} is sadly dull.", "The train to {} must be saved.",
     ],
 }  # fmt: skip
+# The documents of `seeds/analysis/` that are always in the test split (configs/dataset/bundled.yaml), and two others.
+ANALYSES = [
+    "analysis-betting-kenya", "analysis-digital-identity-jamaica", "analysis-municipal-bonds-calder",
+    "analysis-orbital-debris", "analysis-postal-reform-denmark", "analysis-ride-hailing-jakarta",
+    "analysis-tourist-taxes-balearics", "analysis-wildfire-insurance", "analysis-one", "analysis-two",
+]  # fmt: skip
 PLACES = ["Arden", "Brack", "Corm", "Dunle", "Estry", "Farrow", "Gilt", "Harn", "Ilsen", "Jurby", "Kells", "Lorne"]
 
 
@@ -73,9 +79,19 @@ def contrast_pair(place: str) -> list[dict]:
     ]  # fmt: skip
 
 
+def write_analyses(folder: Path) -> list[dict]:
+    """Write the documents of the source `analysis`, each with a sentence of each class, and return their labels."""
+    labels = []
+    for number, name in enumerate(ANALYSES):
+        text = " ".join(templates[0].format(f"Ward {number}") for templates in TEMPLATES.values()) + "\n"
+        write_document(folder, name, text, genre="analysis")
+        labels += label_document(name, text, list(TEMPLATES))
+    return labels
+
+
 @pytest.fixture(scope="session")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A seeds folder with twelve documents of fifteen sentences, one of them called `article`."""
+    """A seeds folder: twelve documents of fifteen sentences, one of them called `article`, and ten of three."""
     folder = tmp_path_factory.mktemp("seeds")
     labels = []
     for number, place in enumerate(PLACES):
@@ -86,6 +102,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_document(folder / "documents", name, text)
         labels += label_document(name, text, kinds)
     write_labels(folder / "labels" / "documents.jsonl", labels)
+    write_labels(folder / "labels" / "analysis.jsonl", write_analyses(folder / "analysis"))
     write_labels(folder / "contrast" / "pairs.jsonl", [row for place in PLACES for row in contrast_pair(place)])
     (folder / "labels" / "corrections.csv").write_text("id,sha,corrected\n")
     (folder / "benchmarks").mkdir()

@@ -264,7 +264,7 @@ def test_the_example_of_own_data_works_as_written(seeds, tmp_path):
     arguments = [f"--config-dir={source.parents[1]}", f"paths.seeds_dir={seeds}", "dataset.near_duplicate_threshold=1"]
     run_script("build_dataset", *arguments, *script_and_arguments(command)[1], cwd=tmp_path, check=True)
     manifest = json.loads((tmp_path / "data" / "mine" / "manifest.json").read_text())
-    assert sum(manifest["rows"].values()) == 12 * 15 + 2 * 12 + 9
+    assert sum(manifest["rows"].values()) == 12 * 15 + 10 * 3 + 2 * 12 + 9
     assert "| reviews | 3 | 3 | 3 | 9 |" in (tmp_path / "data" / "mine" / "README.md").read_text()
 
 

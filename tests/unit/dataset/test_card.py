@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from claimkind.config import BuildDatasetConfig, DatasetConfig, PathsConfig
 from claimkind.dataset.build import run
@@ -70,8 +72,19 @@ def bundled(tmp_path_factory):
 
 def test_the_seeds_state_how_they_were_written_and_labelled(bundled):
     card = (bundled / "README.md").read_text()
-    for part in ("- `documents`: ", "- `contrast`: ", "language model", "No person has checked"):
+    for part in ("- `documents`: ", "- `contrast`: ", "- `analysis`: ", "language model", "No person has checked"):
         assert part in card
+
+
+def test_eight_documents_of_analytic_prose_are_always_tested(bundled):
+    rows = {name: pd.read_parquet(bundled / f"{name}.parquet") for name in ("train", "validation", "test")}
+    documents = {name: set(part.loc[part["source"] == "analysis", "document"]) for name, part in rows.items()}
+    pinned = OmegaConf.load(ROOT / "configs" / "dataset" / "bundled.yaml").always_test
+    assert documents["test"] == set(pinned) - {"article"}
+    assert len(documents["test"]) == 8
+    assert len(documents["train"] | documents["validation"]) >= 16
+    test = rows["test"]
+    assert set(test.loc[test["source"] == "analysis", "genre"]) == {"analysis"}
 
 
 def build_in(project, *arguments):
