@@ -17,6 +17,7 @@ from filelock import FileLock
 from claimkind.errors import ClaimkindError
 
 MANIFEST = "manifest.json"
+_MOST_BYTES = 1 << 26
 
 
 def lock(name: str) -> FileLock:
@@ -61,6 +62,21 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
         draft.write_text(json.dumps({**content, "files": files}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path, most_bytes: int) -> Any:
+    """Read a JSON file of a limited size.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is larger, no JSON, or nested too deep.
+    """
+    if path.stat().st_size > most_bytes:
+        raise ValueError(f"larger than {most_bytes:,} bytes")
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def read_manifest(folder: Path, what: str, remedy: str) -> dict[str, Any]:
     """Read a folder's manifest and check every file that it names.
 
@@ -79,20 +95,40 @@ def read_manifest(folder: Path, what: str, remedy: str) -> dict[str, Any]:
     if not path.is_file():
         raise ClaimkindError(f"{folder} holds no {MANIFEST}, so it is not {what} or was left half-written: {remedy}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        files = dict(content["files"])
-    except (ValueError, KeyError, TypeError):
+        content = _content(folder)
+    except (OSError, ValueError):
         raise ClaimkindError(f"{path} is damaged, expected JSON with an entry `files`: {remedy}") from None
-    for name, digest in files.items():
+    for name, digest in content["files"].items():
         _check_file(folder, name, digest, remedy)
+    return content
+
+
+def listed_files(folder: Path) -> list[str]:
+    """The names of the files that a folder's manifest lists, relative to the folder; they are not checked.
+
+    Raises:
+        OSError, ValueError: the manifest cannot be read.
+    """
+    return list(_content(folder)["files"])
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    content = read_json(folder / MANIFEST, _MOST_BYTES)
+    if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
+        raise ValueError("no entry `files`")
     return content
 
 
 def _check_file(folder: Path, name: str, digest: str, remedy: str) -> None:
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside, found = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # no name that a file can have, or links in a circle
+        reason = repr(str(error))  # which may hold characters that no console shows
+        raise ClaimkindError(f"{folder / MANIFEST} names a file that cannot be read ({reason}): {remedy}") from None
+    if not inside:
         raise ClaimkindError(f"{folder / MANIFEST} names {name}, a file outside its folder: {remedy}")
-    if not path.is_file():
+    if not found:
         raise ClaimkindError(f"{path} is missing though {MANIFEST} names it: {remedy}")
     if sha256_file(path) != digest:
         raise ClaimkindError(f"{path} is damaged, its sha256 is not the one in {MANIFEST}: {remedy}")

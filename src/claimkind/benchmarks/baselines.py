@@ -145,11 +145,11 @@ class PlainTrainer:
     def _load_encoder(self) -> None:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        local = {"local_files_only": True, "trust_remote_code": False}
-        self.tokenizer = AutoTokenizer.from_pretrained(self.folder, **local)
+        self.tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
         self.model = AutoModelForSequenceClassification.from_pretrained(
-            self.folder, num_labels=len(LABELS), ignore_mismatched_sizes=True, **local
-        )
+            self.folder, num_labels=len(LABELS), ignore_mismatched_sizes=True, local_files_only=True,
+            trust_remote_code=False, use_safetensors=True,
+        )  # fmt: skip
 
     def _arguments(self, folder: str) -> Any:
         from transformers import TrainingArguments

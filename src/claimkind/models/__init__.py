@@ -4,6 +4,6 @@ A family is one module or package here, `<family>`, with a class `<Family>Classi
 and a YAML file in `configs/model/` that lists the fields of its settings dataclass. Nothing else names a family.
 """
 
-from claimkind.models.saving import family_of, load, save, saved_folder
+from claimkind.models.saving import check, family_of, load, save, saved_folder
 
-__all__ = ["family_of", "load", "save", "saved_folder"]
+__all__ = ["check", "family_of", "load", "save", "saved_folder"]

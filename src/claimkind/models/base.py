@@ -73,6 +73,8 @@ class Classifier(Predictor, Protocol):
 
     evidence_weight: ClassVar[float]
     """Default weight of training rows without a hard label; 0 where they do not help this family."""
+    files: ClassVar[tuple[str, ...]]
+    """Names of the files that `load` reads; a saved model whose manifest does not list all of them is refused."""
 
     def fit(
         self,

@@ -13,6 +13,7 @@ from claimkind.metrics.calibration import log_loss
 from claimkind.models.base import Predictor
 
 _SMALLEST = 1e-12
+_TEMPERATURES = (0.01, 100)  # those that are fitted are from 0.1 to 10
 _LOG_BOUNDS = (np.log(0.1), np.log(10.0))
 
 
@@ -30,7 +31,16 @@ class CalibratedClassifier:
             classifier: of any family.
             temperature: above 1 lowers the confidence of predictions, below 1 raises it.
             abstain_below: a sentence whose highest calibrated probability is below this gets no label.
+
+        Raises:
+            ClaimkindError: the temperature is not 0.01 to 100, or `abstain_below` not 0 to 1.
         """
+        for name, value, (low, high) in (
+            ("temperature", temperature, _TEMPERATURES),
+            ("abstain_below", abstain_below, (0, 1)),
+        ):
+            if type(value) not in (int, float) or not low <= value <= high:
+                raise ClaimkindError(f"{name} is {value}, expected a number from {low} to {high}: train it again")
         self.classifier, self.temperature, self.abstain_below = classifier, temperature, abstain_below
 
     @property

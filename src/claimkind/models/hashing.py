@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
-from claimkind.models.regression import SMALLEST_C, fit_regression, new_regression
-from claimkind.models.settings import check_ranges, load_settings, save_settings
+from claimkind.models.regression import SMALLEST_C, check_finite, fit_regression, new_regression
+from claimkind.models.settings import SETTINGS, check_ranges, load_settings, save_settings
 
 _TABLE = "hashing.safetensors"
 _BATCH_CHARACTERS = 1 << 18  # arrays of this length stay within a core's cache
@@ -80,6 +80,7 @@ class HashingClassifier:
     abstain_below = 0.0
     evidence_weight = 1.0
     requirements = ("safetensors", "scikit-learn")
+    files = (SETTINGS, _TABLE)
 
     def __init__(self, settings: HashingSettings = HashingSettings()) -> None:
         """Keep the settings; `fit` or `load` makes the table of weights."""
@@ -171,12 +172,15 @@ class HashingClassifier:
         try:
             saved = load_file(folder / _TABLE)
             classifier.table_, classifier.intercept_ = saved["table"], saved["intercept"]
+            # The intercept of a class without training rows is minus infinity.
+            check_finite({"table": saved["table"], "intercept": np.exp(saved["intercept"])})
         except Exception as error:
             reason = first_line(error)
             raise ClaimkindError(
                 f"{folder / _TABLE} does not load ({reason}), expected a hashing model: train again"
             ) from None
-        if classifier.table_.shape != (2**classifier.settings.bits, len(LABELS) + 1):
+        shapes = (2**classifier.settings.bits, len(LABELS) + 1), (len(LABELS),)
+        if (classifier.table_.shape, classifier.intercept_.shape) != shapes:
             raise ClaimkindError(f"{folder / _TABLE} is of another size than its settings say: train again")
         return classifier
 

@@ -1,5 +1,7 @@
 """Logistic regression that learns from evidence by expectation-maximisation; shared by the linear families."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -92,3 +94,14 @@ def in_label_order(regression: LogisticRegression, features: sparse.csr_matrix) 
     probabilities = np.zeros((features.shape[0], len(LABELS)))
     probabilities[:, regression.classes_] = regression.predict_proba(features)
     return probabilities
+
+
+def check_finite(arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse weights that are not numbers.
+
+    Raises:
+        ValueError: an array holds other values than finite numbers.
+    """
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds values that are not finite")

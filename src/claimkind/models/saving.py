@@ -1,21 +1,22 @@
 """Saving and loading a model of any family; loading runs no code from the saved folder."""
 
 import importlib
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from claimkind import __version__
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, read_manifest, write_manifest
 from claimkind.models.base import Classifier, Predictor
 from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.sample import SAMPLE, check_sample, predict_sample
 
-FORMAT = 2
+FORMAT = 3
 """Number of the folder's format, to be raised with each change that older code or older models do not go with."""
+_WITHOUT_SAMPLE = 2  # the last format without stored predictions, which loads without comparing them
 _REMEDY = "train it again, or fetch it again from where it was logged"
 
 
@@ -30,10 +31,12 @@ def save(classifier: Predictor, folder: Path) -> None:
     """Save a fitted classifier to a new folder, the manifest last.
 
     Raises:
-        ClaimkindError: the folder exists and is not empty, or the classifier was not fitted.
+        ClaimkindError: the folder exists and is not empty, the classifier was not fitted, or its predictions are not
+            finite.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ClaimkindError(f"{folder} is not empty, expected a new folder for the model: choose another")
+    sample = predict_sample(_uncalibrated(classifier))
     folder.mkdir(parents=True, exist_ok=True)
     classifier.save(folder)
     description: dict[str, Any] = {
@@ -41,6 +44,7 @@ def save(classifier: Predictor, folder: Path) -> None:
         "family": family_of(classifier),
         "labels": list(LABELS),
         "claimkind": __version__,
+        SAMPLE: sample,
     }
     if isinstance(classifier, CalibratedClassifier):
         description |= {"temperature": classifier.temperature, "abstain_below": classifier.abstain_below}
@@ -56,25 +60,58 @@ def saved_folder(folder: Path) -> Path:
     return inner if inner.is_dir() else folder
 
 
-def load(folder: str | Path) -> Predictor:
-    """Load a saved classifier of any family after checking its digests; nothing in the folder is executed.
+def check(folder: Path) -> dict[str, Any]:
+    """Check that a folder holds a whole saved model, without loading it.
+
+    Returns:
+        The manifest's content.
 
     Raises:
-        ClaimkindError: the folder holds no saved model, a file is missing or damaged, or the model has another format,
-            other labels or an unknown family.
+        ClaimkindError: the folder holds no saved model, a file is missing, damaged or not listed in the manifest, or
+            the model has another format, other labels or an unknown family.
     """
-    folder = Path(folder)
     manifest = read_manifest(folder, "a saved model", _REMEDY)
     _check_format(manifest, folder)
     if manifest.get("labels") != list(LABELS):
         raise ClaimkindError(f"{folder} has the labels {manifest.get('labels')}, expected {list(LABELS)}: {_REMEDY}")
-    classifier = _class_of(str(manifest.get("family")), folder).load(folder)
+    for name in _class_of(str(manifest.get("family")), folder).files:
+        if name not in manifest["files"]:
+            raise ClaimkindError(f"{folder / MANIFEST} does not list {name}, which the model is loaded from: {_REMEDY}")
+    return manifest
+
+
+def load(folder: str | Path) -> Predictor:
+    """Load a saved classifier of any family after checking its digests; nothing in the folder is executed.
+
+    Raises:
+        ClaimkindError: the folder holds no saved model, see `check`, its files do not load, or the model gives other
+            probabilities than when it was saved.
+    """
+    folder = Path(folder)
+    manifest = check(folder)
+    classifier = _loaded(_class_of(manifest["family"], folder), folder)
+    if manifest["format"] > _WITHOUT_SAMPLE:
+        check_sample(classifier, manifest.get(SAMPLE), folder)
     return _calibrated(classifier, manifest, folder) if "temperature" in manifest else classifier
+
+
+def _loaded(family: type[Classifier], folder: Path) -> Classifier:
+    try:
+        return family.load(folder)
+    except ClaimkindError:
+        raise
+    except Exception as error:  # of any library that reads the files
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise ClaimkindError(f"{folder} does not load ({reason}), expected a saved model: {_REMEDY}") from error
+
+
+def _uncalibrated(classifier: Predictor) -> Predictor:
+    return classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
 
 
 def _check_format(manifest: Mapping[str, Any], folder: Path) -> None:
     found = manifest.get("format", 1)  # the first format had no number
-    if found != FORMAT:
+    if type(found) is not int or not _WITHOUT_SAMPLE <= found <= FORMAT:
         raise ClaimkindError(
             f"{folder} was saved by claimkind {manifest.get('claimkind')} in format {found}, expected format {FORMAT}: "
             "train the model again, or use the version that saved it"
@@ -94,11 +131,9 @@ def _class_of(family: str, folder: Path) -> type[Classifier]:
 
 
 def _calibrated(classifier: Predictor, manifest: Mapping[str, Any], folder: Path) -> CalibratedClassifier:
-    found = manifest["temperature"], manifest.get("abstain_below")
-    temperature, abstain_below = (value if isinstance(value, int | float) else math.nan for value in found)
-    if not (temperature > 0 and 0 <= abstain_below <= 1):
-        raise ClaimkindError(
-            f"{folder} has the temperature {found[0]} and abstain_below {found[1]}, expected a positive number "
-            "and one from 0 to 1: train it again"
-        )
-    return CalibratedClassifier(classifier, float(temperature), float(abstain_below))
+    try:
+        return CalibratedClassifier(classifier, manifest["temperature"], manifest["abstain_below"])
+    except ClaimkindError as error:
+        raise ClaimkindError(f"{folder / MANIFEST}: {error}") from None
+    except KeyError:
+        raise ClaimkindError(f"{folder / MANIFEST} has a temperature but no abstain_below: {_REMEDY}") from None

@@ -3,13 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
 from claimkind.errors import ClaimkindError
+from claimkind.manifest import read_json
 
 SETTINGS = "settings.json"
+_MOST_BYTES = 1 << 20
+_JSON_TYPES: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
 
 Settings = TypeVar("Settings")
 
@@ -40,10 +44,20 @@ def load_settings(folder: Path, schema: type[Settings]) -> Settings:
     """Read the settings that `save_settings` wrote.
 
     Raises:
-        ClaimkindError: the file is missing, is no JSON, or does not have the fields of `schema`.
+        ClaimkindError: the file is missing, is no JSON, or does not have the fields of `schema` with their types.
     """
     path = folder / SETTINGS
     try:
-        return schema(**json.loads(path.read_text(encoding="utf-8")))
+        values = read_json(path, _MOST_BYTES)
+        _check_types(schema, values)
+        return schema(**values)
     except (OSError, ValueError, TypeError):
         raise ClaimkindError(f"{path} is missing or damaged, expected the model's settings: train it again") from None
+
+
+def _check_types(schema: Any, values: dict[str, Any]) -> None:
+    """Check the values of fields whose type is a simple one, such as `int` or `str | None`."""
+    for name, kind in get_type_hints(schema).items():
+        expected = _JSON_TYPES.get(kind, get_args(kind) if isinstance(kind, UnionType) else ())
+        if name in values and expected and type(values[name]) not in expected:
+            raise TypeError(f"{name} is {values[name]!r}")

@@ -19,11 +19,13 @@ from sklearn.preprocessing import normalize
 
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
+from claimkind.manifest import read_json
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
-from claimkind.models.regression import SMALLEST_C, fit_regression, in_label_order, new_regression
-from claimkind.models.settings import check_ranges, load_settings, save_settings
+from claimkind.models.regression import SMALLEST_C, check_finite, fit_regression, in_label_order, new_regression
+from claimkind.models.settings import SETTINGS, check_ranges, load_settings, save_settings
 
 _WEIGHTS, _NGRAMS = "tfidf.safetensors", "ngrams.json"
+_MOST_BYTES = 1 << 30  # of the n-grams
 _WORD = r"\w+|[^\w\s]"
 _QUOTATION_MARKS = '"“”'
 _ENDING = 3  # letters of a rare word's ending that a skeleton keeps
@@ -88,6 +90,7 @@ class TfidfClassifier:
     abstain_below = 0.0
     evidence_weight = 1.0
     requirements = ("safetensors", "scikit-learn")
+    files = (SETTINGS, _WEIGHTS, _NGRAMS)
 
     def __init__(self, settings: TfidfSettings = TfidfSettings()) -> None:
         """Keep the settings; `fit` or `load` makes the features and the weights."""
@@ -183,7 +186,10 @@ class TfidfClassifier:
         classifier = cls(load_settings(folder, TfidfSettings))
         try:
             arrays = load_file(folder / _WEIGHTS)
-            ngrams = json.loads((folder / _NGRAMS).read_text(encoding="utf-8"))
+            check_finite(arrays)
+            ngrams = read_json(folder / _NGRAMS, _MOST_BYTES)
+            if ngrams["ranges"] != {name: list(sizes) for name, sizes in classifier._ngram_ranges().items()}:
+                raise ValueError("its n-grams are of other lengths than its settings say")
             classifier.features_ = _Features.restored(ngrams, arrays)
             classifier.regression_ = _restored_regression(arrays, sum(map(len, ngrams["views"].values())))
         except Exception as error:
@@ -196,8 +202,16 @@ class TfidfClassifier:
 
 def _restored_regression(arrays: Mapping[str, np.ndarray], features: int) -> LogisticRegression:
     """A fitted regression made from its saved arrays."""
-    if arrays["coef_"].shape[1] != features:
-        raise ValueError(f"{arrays['coef_'].shape[1]} weights for {features} n-grams")
+    classes = arrays["classes_"].tolist()
+    if len(classes) < 2 or classes != [label for label in range(len(LABELS)) if label in classes]:
+        raise ValueError(f"its classes are {classes}")
+    # With two classes, scikit-learn keeps the weights of the second only.
+    rows = len(classes) if len(classes) > 2 else 1
+    if arrays["coef_"].shape != (rows, features) or arrays["intercept_"].shape != (rows,):
+        raise ValueError(
+            f"weights of shape {arrays['coef_'].shape} and {arrays['intercept_'].shape} for {features} n-grams and "
+            f"{len(classes)} classes"
+        )
     regression = LogisticRegression()
     regression.n_features_in_ = features
     for name in _LEARNED:
@@ -232,6 +246,8 @@ class _Features:
         for name, view in features.views.items():
             view.vocabulary = {ngram: column for column, ngram in enumerate(ngrams["views"][name])}
             view.idf_ = arrays[f"idf.{name}"]
+            if len(view.vocabulary) != len(ngrams["views"][name]) or view.idf_.shape != (len(view.vocabulary),):
+                raise ValueError(f"{len(view.vocabulary)} n-grams with {view.idf_.shape} IDF weights in {name}")
         return features
 
     def fit_transform(self, texts: Sequence[str]) -> sparse.csr_matrix:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from claimkind import tracking
+from claimkind import models, tracking
 from claimkind.config import TrainConfig, build, changed_settings
 from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.errors import ClaimkindError
@@ -147,6 +147,12 @@ def _initialised_from(model_uri: str | None, settings: Mapping[str, Any]) -> Map
             f"init_from={model_uri} is a model without an encoder, expected one trained with model=minilm or "
             "another transformer"
         )
+    try:
+        models.check(folder)
+    except ClaimkindError as error:
+        raise ClaimkindError(
+            f"init_from={model_uri}: {error}; an encoder that is no saved model is model.encoder"
+        ) from None
     return {**settings, "encoder": str(folder), "revision": None, "sha256": None}
 
 

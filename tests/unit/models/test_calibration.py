@@ -82,11 +82,19 @@ def test_a_calibrated_model_survives_saving(calibrated, tmp_path):
     assert models.family_of(loaded) == "tfidf"
 
 
-def test_a_negative_temperature_in_the_manifest_is_refused(calibrated, tmp_path):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"temperature": -1}, {"temperature": 1e-300}, {"temperature": float("inf")}, {"temperature": float("nan")},
+        {"temperature": True}, {"temperature": "2"}, {"temperature": None}, {"abstain_below": 1.5},
+        {"abstain_below": True}, {"abstain_below": None},
+    ],
+)  # fmt: skip
+def test_a_calibration_in_the_manifest_that_cannot_be_is_refused(changed, calibrated, tmp_path):
     models.save(calibrated, tmp_path / "model")
     content = json.loads((tmp_path / "model" / MANIFEST).read_text())
-    write_manifest(tmp_path / "model", {**content, "temperature": -1})
-    with pytest.raises(ClaimkindError, match=r"has the temperature -1 and abstain_below 0\.6, expected a positive"):
+    write_manifest(tmp_path / "model", {**content, **changed})
+    with pytest.raises(ClaimkindError, match=rf"manifest\.json: {next(iter(changed))} is .*, expected a number from"):
         models.load(tmp_path / "model")
 
 

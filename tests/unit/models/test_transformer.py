@@ -85,8 +85,8 @@ def fitted(tiny_encoder):
 
 def test_the_saved_folder_loads_with_plain_transformers(fitted, tmp_path):
     models.save(fitted, tmp_path / "model")
-    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model", trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model", trust_remote_code=False)
     with torch.inference_mode():
         logits = plain(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
     assert plain.config.id2label == dict(enumerate(LABELS))
@@ -212,13 +212,13 @@ def test_lower_layers_learn_more_slowly_and_the_head_faster(tiny_encoder):
 @pytest.fixture(params=["modernbert", "deberta-v2"])
 def other_architecture(request, tiny_encoder, tmp_path):
     """A tiny encoder with random weights, of each other architecture of `configs/model/`."""
-    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder, trust_remote_code=False)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     marks = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
     config = AutoConfig.for_model(
         request.param, vocab_size=len(tokenizer), max_position_embeddings=64, initializer_range=0.2, **sizes, **marks
     )
-    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
+    AutoModelForSequenceClassification.from_config(config, trust_remote_code=False).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     return tmp_path
 

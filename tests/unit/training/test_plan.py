@@ -1,8 +1,11 @@
 import pandas as pd
 import pytest
 
+from claimkind import models
 from claimkind.config import PathsConfig, TrainConfig, to_schema
 from claimkind.errors import ClaimkindError
+from claimkind.labels import one_hot
+from claimkind.models.transformer import TransformerClassifier, TransformerSettings
 from claimkind.training.plan import plan, resolve
 from claimkind.training.weights import RowWeighting, training_weights
 from tests.conftest import dataset_config
@@ -74,3 +77,17 @@ def test_a_precision_out_of_range_is_refused():
 def test_wrong_settings_are_one_sentence(make_plan, settings, sentence):
     with pytest.raises(ClaimkindError, match=sentence):
         make_plan(**settings)
+
+
+def test_a_saved_model_to_start_from_is_checked(make_plan, tiny_encoder, tmp_path):
+    settings = {"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)}
+    with pytest.raises(
+        ClaimkindError, match=r"init_from=.* holds no manifest\.json, .* no saved model is model\.encoder"
+    ):
+        make_plan(model=settings, init_from=str(tiny_encoder))
+    fitted = TransformerClassifier(TransformerSettings(str(tiny_encoder), epochs=0.01, precision="fp32"))
+    models.save(fitted.fit(["Rain.", "Sun."], one_hot(["factual", "opinion"])), tmp_path / "model")
+    weights = (tmp_path / "model" / "model.safetensors").read_bytes()
+    (tmp_path / "model" / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(ClaimkindError, match=r"init_from=.*model\.safetensors is damaged, its sha256 is not the one"):
+        make_plan(model=settings, init_from=str(tmp_path / "model"))

@@ -10,7 +10,8 @@ from transformers import set_seed
 
 from claimkind.labels import LABELS
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
-from claimkind.models.settings import load_settings, save_settings
+from claimkind.models.settings import SETTINGS, load_settings, save_settings
+from claimkind.models.transformer.encoder_files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from claimkind.models.transformer.encoders import Pretrained, find_encoder, load_pretrained, quiet_transformers
 from claimkind.models.transformer.inference import Backend, TorchBackend, mean_over_windows
 from claimkind.models.transformer.settings import TransformerSettings
@@ -24,6 +25,7 @@ class TransformerClassifier:
     abstain_below = 0.0
     evidence_weight = 0.0
     requirements = ("safetensors", "torch", "transformers")
+    files = (SETTINGS, CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
 
     def __init__(self, settings: TransformerSettings) -> None:
         """Keep the settings; `fit` or `load` makes the model."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
 
 from claimkind.errors import ClaimkindError, first_line
-from claimkind.labels import LABELS
-from claimkind.manifest import sha256_file
+from claimkind.manifest import MANIFEST, read_manifest, sha256_file
+from claimkind.models.transformer.encoder_files import PATTERNS, check_files, paths_of, read_config, with_nothing_else
 
 
 class Pin(NamedTuple):
@@ -39,7 +39,6 @@ PINNED = {
     ),
 }
 """Pins by the name of the encoder on the hub. Another encoder or a local folder has none."""
-_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
 class Pretrained(NamedTuple):
@@ -58,13 +57,16 @@ def find_encoder(encoder: str, revision: str | None = None, sha256: str | None =
         sha256: digest that `model.safetensors` must have; by default the pinned one, if the revision is pinned too.
 
     Raises:
-        ClaimkindError: there is no such encoder, it cannot be fetched, it holds no safetensors, or its digest differs.
+        ClaimkindError: there is no such encoder, it cannot be fetched, it holds no safetensors, its digest differs, or
+            it is a saved model of which a file is damaged.
     """
     folder = Path(encoder)
     if not folder.is_dir():
         pin = _pin_of(encoder, revision)
         folder = _packaged(pin) or _download(encoder, pin.revision if pin else revision)
         sha256 = sha256 or (pin.sha256 if pin else None)
+    if (folder / MANIFEST).is_file():
+        read_manifest(folder, "a saved model", "train it again, or fetch it again from where it was logged")
     weights = folder / "model.safetensors"
     if not weights.is_file() and not list(folder.glob("*.safetensors")):
         raise ClaimkindError(
@@ -94,7 +96,7 @@ def _packaged(pin: Pin | None) -> Path | None:
 
 def _download(encoder: str, revision: str | None) -> Path:
     try:
-        return Path(snapshot_download(encoder, revision=revision, allow_patterns=_FILES))
+        return Path(snapshot_download(encoder, revision=revision, allow_patterns=list(PATTERNS)))
     except Exception as error:  # the hub client raises errors of many libraries
         reason = first_line(error)
         raise ClaimkindError(
@@ -104,32 +106,66 @@ def _download(encoder: str, revision: str | None) -> Path:
 
 
 def load_pretrained(folder: Path, *, new_head: bool) -> Pretrained:
-    """Load an encoder with a classification head from a folder, in fp32.
+    """Load an encoder with a classification head from a folder, in fp32; no code that comes with it is run.
 
     Args:
         folder: weights and tokenizer.
         new_head: whether a head for other labels is replaced by a random one for ours; else it is an error.
 
     Raises:
-        ClaimkindError: transformers cannot load the folder.
+        ClaimkindError: transformers cannot load the folder, it would run code, or weights are missing or not finite.
     """
-    names = dict(enumerate(LABELS))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            num_labels=len(LABELS),
-            id2label=names,
-            label2id={label: index for index, label in names.items()},
-            ignore_mismatched_sizes=new_head,
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-        )
-    except (OSError, ValueError) as error:
+        paths = paths_of(folder)
+        check_files(folder, paths)
+        config = read_config(folder, paths)
+        with with_nothing_else(paths) as linked:
+            tokenizer = AutoTokenizer.from_pretrained(
+                linked, config=config, local_files_only=True, trust_remote_code=False
+            )
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                linked,
+                config=config,
+                ignore_mismatched_sizes=True,
+                local_files_only=True,
+                output_loading_info=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+            )
+    except ClaimkindError:
+        raise
+    except Exception as error:  # whatever transformers and the libraries below it raise for files that they do not take
         reason = first_line(error)
         raise ClaimkindError(f"{folder} holds no encoder that transformers can load ({reason}): check it") from None
+    _check_weights(model, report, folder, new_head=new_head)
+    _check_vocabulary(model, tokenizer, folder)
     return Pretrained(model, tokenizer)
+
+
+def _check_weights(model: Any, report: Mapping[str, Any], folder: Path, *, new_head: bool) -> None:
+    """Refuse weights that are not in the files, are of another shape than the configuration says, or not finite."""
+    random = {*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])}
+    unused: set[str] = set() if new_head else set(report["unexpected_keys"])
+    if new_head:
+        inside = f"{model.base_model_prefix}."
+        random = {name for name in random if name.startswith(inside) and "pooler" not in name}
+    for name in sorted(random):
+        raise ClaimkindError(f"{folder} lacks the weights {name}, or has them in another shape: fetch the model again")
+    for name in sorted(unused):
+        raise ClaimkindError(f"{folder} has the weights {name}, which its configuration lacks: fetch the model again")
+    for name, weights in model.named_parameters():
+        if not torch.isfinite(weights.detach().sum()):
+            raise ClaimkindError(f"{folder} has weights {name} that are not finite numbers: train the model again")
+
+
+def _check_vocabulary(model: Any, tokenizer: Any, folder: Path) -> None:
+    rows = model.get_input_embeddings().num_embeddings
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if not 0 <= largest < rows:
+        raise ClaimkindError(
+            f"{folder} has a tokenizer with ids up to {largest}, but {rows:,} embeddings: fetch the model again"
+        )
 
 
 @contextlib.contextmanager
