@@ -26,7 +26,7 @@ demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article,
 	$(BIN)/python scripts/build_dataset.py dataset=bundled
 	$(BIN)/python scripts/train.py model=tfidf dataset=bundled
 	$(BIN)/python scripts/train.py model=minilm dataset=bundled
-	$(BIN)/python scripts/compare.py dataset_name=bundled promote=true
+	$(BIN)/python scripts/compare.py dataset=bundled promote=true
 	$(BIN)/python scripts/score.py input=$(ARTICLE) output=data/demo/article.parquet report=data/demo/article.html
 	@echo
 	@echo 'Next: open data/demo/article.html, and see the runs with'

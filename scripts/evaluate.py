@@ -1,4 +1,4 @@
-"""Evaluate a saved model: python scripts/evaluate.py model_uri=models:/claimkind@champion dataset_name=bundled."""
+"""Evaluate a saved model: python scripts/evaluate.py model_uri=models:/claimkind@champion dataset=bundled."""
 
 from pathlib import Path
 

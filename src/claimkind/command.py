@@ -4,12 +4,15 @@ import contextlib
 import importlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
@@ -17,8 +20,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from claimkind.config import SCHEMAS, explain, field_names, nearest, register_schemas, to_schema
+from claimkind.config import SCHEMAS, PathsConfig, explain, field_names, nearest, register_schemas, to_schema
 from claimkind.errors import ClaimkindError, first_line
+from claimkind.help import help_text
 
 
 @runtime_checkable
@@ -59,6 +63,10 @@ _ENVIRONMENT = {
 }
 
 
+_BY_NAME = {"compare": "dataset.name", "benchmark": "benchmark.dataset"}
+"""By script the setting that `dataset=NAME` means where it does not choose a file of `configs/dataset/`."""
+
+
 def command(name: str, config_dir: Path) -> Callable[[], None]:
     """Make the `main` of a script, which composes and checks the configuration, runs, and prints the result.
 
@@ -91,19 +99,18 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
     def main() -> None:
         for variable, value in _ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
-        sys.argv[1:] = options_first(sys.argv[1:])
-        try:
+        arguments = options_first(sys.argv[1:])
+        built = register_datasets(arguments, config_dir) if name != "build_dataset" else []
+        if {"--help", "-h"} & {*arguments}:
+            print(help_text(name, config_dir, arguments, built))
+            return
+        with _exit_codes(name):
+            sys.argv[1:] = check_arguments(arguments, name)
             _check_one_process()
             with _composition_errors_explained():
                 hydra_main()
             for error in raised:
                 raise error
-        except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
-            print(f"error: {explain_error(error, name)}", file=sys.stderr)
-            sys.exit(error.exit_code if isinstance(error, ClaimkindError) else 2)
-        except KeyboardInterrupt:
-            print("stopped by Ctrl-C", file=sys.stderr)
-            sys.exit(130)
 
     return main
 
@@ -122,6 +129,35 @@ def overrides(name: str, group: str) -> list[str] | None:
         return None
     choice = f"{group}={HydraConfig.get().runtime.choices[group]}"
     return [choice, *(given for given in HydraConfig.get().overrides.task if given != choice)]
+
+
+def build_command(name: str) -> str:
+    """The command that builds a dataset which the running script was given.
+
+    Args:
+        name: of the dataset, which is taken outside of a script.
+    """
+    given = [f"dataset={name}"]
+    if HydraConfig.initialized() and "dataset" in HydraConfig.get().runtime.choices:
+        choice = f"dataset={HydraConfig.get().runtime.choices['dataset']}"
+        of_dataset = (
+            own for own in HydraConfig.get().overrides.task if re.match(r"\+?(dataset\.|source@dataset\.)", own)
+        )
+        given = [choice, *of_dataset]
+    return shlex.join(["python", "scripts/build_dataset.py", *given])
+
+
+@contextlib.contextmanager
+def _exit_codes(name: str) -> Iterator[None]:
+    """Print an error of a script as one sentence, and exit with its code."""
+    try:
+        yield
+    except (ClaimkindError, HydraException, OmegaConfBaseException) as error:
+        print(f"error: {explain_error(error, name)}", file=sys.stderr)
+        sys.exit(error.exit_code if isinstance(error, ClaimkindError) else 2)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        sys.exit(130)
 
 
 def _function_of(name: str) -> Callable[[Any], object]:
@@ -149,6 +185,60 @@ def options_first(arguments: Sequence[str]) -> list[str]:
     return [*(argument for argument in arguments if argument not in given), *given]
 
 
+def check_arguments(arguments: Sequence[str], name: str) -> list[str]:
+    """Refuse what Hydra would explain in its own terms, and let `dataset=` name a dataset in every script.
+
+    Args:
+        arguments: of the command line, options first.
+        name: of the script.
+
+    Returns:
+        The arguments for Hydra.
+
+    Raises:
+        ClaimkindError: an option is unknown, or an argument has no `=`.
+    """
+    parsed, unknown = get_args_parser().parse_known_args(list(arguments))
+    if unknown:
+        key, _, value = unknown[0].lstrip("-").partition("=")
+        following = next((given for given in parsed.overrides if "=" not in given), "")
+        raise ClaimkindError(
+            f"unknown option {unknown[0]}; a setting has no dashes: {key.replace('-', '_')}={value or following or '…'}"
+        )
+    for argument in parsed.overrides:
+        if "=" not in argument and not argument.startswith("~"):
+            raise ClaimkindError(
+                f"the argument {argument!r} has no equals sign, expected setting=value; --help lists the settings"
+            )
+        if argument.startswith("dataset_name="):
+            raise ClaimkindError(f"unknown setting dataset_name; give {argument.replace('_name', '', 1)}")
+    return [re.sub(r"^dataset=", f"{_BY_NAME.get(name, 'dataset')}=", argument) for argument in arguments]
+
+
+def register_datasets(arguments: Sequence[str], config_dir: Path) -> list[str]:
+    """Let `dataset=` name datasets that were built, where `configs/dataset/` has no file of that name.
+
+    Args:
+        arguments: of the command line, for `paths.data_dir`, `paths.seeds_dir` and `--config-dir`.
+        config_dir: the folder `configs/`.
+
+    Returns:
+        The names of all that were built.
+    """
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    folder = Path(given.get("paths.data_dir", PathsConfig.data_dir).strip("'\""))
+    seeds = Path(given.get("paths.seeds_dir", PathsConfig.seeds_dir).strip("'\""))
+    built = sorted(path.parent.name for path in folder.glob("*/train.parquet"))
+    # All of them: how the dataset was made is not known here, and nothing may learn from a benchmark.
+    benchmarks = [str(path) for path in sorted(seeds.glob("benchmarks/*.txt"))]
+    own = get_args_parser().parse_known_args(list(arguments))[0].config_dir
+    recipes = {path.stem for root in (config_dir, own or config_dir) for path in Path(root).glob("dataset/*.yaml")}
+    for name in set(built) - recipes:
+        node = {"name": name, "contamination_hashes": benchmarks}
+        ConfigStore.instance().store(group="dataset", name=name, node=node)
+    return built
+
+
 @contextlib.contextmanager
 def _composition_errors_explained() -> Iterator[None]:
     try:
@@ -157,7 +247,7 @@ def _composition_errors_explained() -> Iterator[None]:
         place = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         where = f"{place.name}, line {place.line + 1}" if place else "a file of the configuration"
         reason = error.problem if isinstance(error, MarkedYAMLError) else first_line(error)
-        raise ClaimkindError(f"{where}: {reason}, expected valid YAML: correct the file") from None
+        raise ClaimkindError(f"{where}: {reason}, expected valid YAML") from None
     except ValueError as error:
         if "Config group override" not in str(error):
             raise
@@ -193,14 +283,14 @@ def explain_error(error: Exception, name: str) -> str:
         return _unknown_option(error)
     if isinstance(error, OverrideParseException):
         return (
-            f"the argument {error.override!r} cannot be read, expected key=value: a value of more than letters, "
+            f"the argument {error.override!r} cannot be read, expected setting=value: a value of more than letters, "
             "digits and ./:-_ is quoted twice, as in 'input=\"my file.csv\"'"
         )
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
-        return f"{unknown[1]} is no setting; {nearest(unknown[1], field_names(SCHEMAS[name]))}"
-    return f"{text.rstrip('.')}; correct the command line"
+        return f"unknown setting {unknown[1]}; {nearest(unknown[1], field_names(SCHEMAS[name]))}"
+    return text.rstrip(".")
 
 
 def _unknown_option(error: MissingConfigException) -> str:
@@ -208,4 +298,6 @@ def _unknown_option(error: MissingConfigException) -> str:
     options = error.options or []
     if not group:
         return f"there is no configuration {name}, expected that of the script: leave --config-name out"
+    if group == "dataset":
+        return f"dataset={name} is no recipe in configs/dataset/ and no built dataset; {nearest(name, options)}"
     return f"{group}={name} does not exist; {nearest(name, options)}"

@@ -70,25 +70,37 @@ class DatasetConfig:
 
 
 @dataclass
+class DatasetNameConfig:
+    """A dataset by its name alone."""
+
+    name: str = "bundled"
+    """Name of the dataset."""
+
+
+@dataclass
 class BuildDatasetConfig:
-    """`scripts/build_dataset.py`."""
+    """Build a dataset from the seeds, public corpora and your own sources.
+
+    It is written to the folder of its name in the data folder, with a data card.
+    """
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """What to build: a file of `configs/dataset/`."""
+    """What to build: the name of a file of `configs/dataset/`."""
     paths: PathsConfig = field(default_factory=PathsConfig)
     """The folders."""
 
 
 @dataclass
 class TrainConfig:
-    """`scripts/train.py`."""
+    """Train a model, save it and evaluate it, in one MLflow run."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """What to train on: a file of `configs/dataset/`, built before with `scripts/build_dataset.py`."""
+    """What to train on: the name of a dataset that `scripts/build_dataset.py` built."""
     model: dict[str, Any] = field(default_factory=dict)
     """The family and its settings: a file of `configs/model/`."""
     seed: int = 0
     """Seed of the model and of the rows that `max_labels` and `max_evidence` draw; 0 to 4294967295."""
+    # Training rows
     train_sources: list[str] | None = None
     """The only sources of the dataset to train on, by name; null takes all. Validation and test stay as they are."""
     source_weights: dict[str, float] = field(default_factory=dict)
@@ -103,6 +115,7 @@ class TrainConfig:
     """Upper limit on the number of rows without a hard label from each source, drawn with the seed; null: all."""
     max_labels: int | None = None
     """Upper limit on the number of labelled training rows, drawn with the seed, for learning curves; null: all."""
+    # Saved models to start or to learn from
     distil_from: str | None = None
     """URI of a saved model (as `model_uri` of `scripts/score.py`) whose probabilities are the soft targets of the
     rows without a hard label, in place of their evidence. Their weight is `evidence_weight`."""
@@ -110,11 +123,13 @@ class TrainConfig:
     """Files or folders with further sentences for that model to label."""
     init_from: str | None = None
     """URI of a saved transformer whose encoder training starts from; null starts from `model.encoder`."""
+    # Evaluation
     target_precision: float | None = None
     """The model gives the label `undecided` below the confidence at which its labels reach this precision on
     validation, above 0 and at most 1; null never abstains."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
+    # Run
     experiment_name: str = "claimkind"
     """MLflow experiment of the run; the scripts take that of `MLFLOW_EXPERIMENT_NAME` where it is set."""
     run_name: str | None = None
@@ -127,13 +142,16 @@ class TrainConfig:
 
 @dataclass
 class TuneConfig(TrainConfig):
-    """`scripts/tune.py`: the settings of `scripts/train.py`, and which of them to search."""
+    """Search for better settings of a training with Optuna; each trial is an MLflow run.
 
+    A search that was stopped continues when the command is repeated.
+    """
+
+    # Search
     search: dict[str, Any] = field(default_factory=dict)
     """By dotted key of a setting the range or the choices to search: a file of `configs/search/`."""
     trials: int = 20
-    """Number of finished trials at which the search ends, those of earlier calls included; trials that other workers
-    have begun by then are finished too."""
+    """Number of finished trials at which the search ends, those of earlier calls included."""
     workers: int = 1
     """Number of processes that work on trials at the same time."""
     prune: bool = True
@@ -149,10 +167,10 @@ class TuneConfig(TrainConfig):
 
 @dataclass
 class AuditLabelsConfig:
-    """`scripts/audit_labels.py`."""
+    """Rank the likeliest label errors of a dataset, by cross-validation of a model."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """Whose labels to audit: a file of `configs/dataset/`, built before."""
+    """Whose labels to audit: the name of a dataset that was built before."""
     model: dict[str, Any] = field(default_factory=dict)
     """The family that is cross-validated, and its settings: a file of `configs/model/`."""
     output: str = MISSING
@@ -167,33 +185,35 @@ class AuditLabelsConfig:
 
 @dataclass
 class CompareConfig:
-    """`scripts/compare.py`."""
+    """Compare trained models on the test split of a dataset, and promote the better one."""
 
     runs: list[str] = field(default_factory=list)
     """Names or ids of the runs to compare; none compares the newest training of each configuration and seed."""
     experiment_name: str = "claimkind"
     """MLflow experiment of the runs; see `scripts/train.py`."""
-    dataset_name: str = "bundled"
-    """Only runs on the dataset of this name are compared."""
+    dataset: DatasetNameConfig = field(default_factory=DatasetNameConfig)
+    """Name of the dataset; only runs on it are compared."""
+    # Promotion
     promote: bool = False
     """Whether to register the best model on validation and to let the alias point at it, unless the model that has the
     alias is as good."""
-    bootstrap_samples: int = 2000
-    """Number of bootstrap samples for the intervals and tests, at least 20."""
     registered_name: str = "claimkind"
     """Name in MLflow's model registry."""
     alias: str = "champion"
     """Alias in MLflow's model registry."""
+    # Statistics
+    bootstrap_samples: int = 2000
+    """Number of bootstrap samples for the intervals and tests, at least 20."""
 
 
 @dataclass
 class EvaluateConfig:
-    """`scripts/evaluate.py`."""
+    """Evaluate a saved model on a built dataset, on your own labelled file, or on an external test set."""
 
     model_uri: str = "models:/claimkind@champion"
     """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
-    dataset_name: str = "bundled"
-    """Name of the built dataset to evaluate on."""
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """The built dataset to evaluate on, by its name."""
     split: str = "test"
     """`validation` or `test`."""
     probe: dict[str, Any] | None = None
@@ -208,10 +228,10 @@ class EvaluateConfig:
 
 @dataclass
 class BenchmarkConfig:
-    """`scripts/benchmark.py`."""
+    """Run a benchmark and print its results."""
 
     benchmark: dict[str, Any] = field(default_factory=dict)
-    """What to measure and its settings: a file of `configs/benchmark/`."""
+    """What to measure: the name of a file of `configs/benchmark/`."""
     seed: int = 0
     """Seed of the benchmarks that draw at random."""
     paths: PathsConfig = field(default_factory=PathsConfig)
@@ -220,8 +240,12 @@ class BenchmarkConfig:
 
 @dataclass
 class ScoreConfig:
-    """`scripts/score.py`."""
+    """Label the sentences of documents, or the rows of tables, with a saved model.
 
+    A run that was stopped continues when the command is repeated.
+    """
+
+    # Input and output
     input: str = MISSING
     """The file, archive or folder to score, a pattern such as `exports/*.csv`, or standard input: `-` for text, `-.csv`
     and the like for another format."""
@@ -229,29 +253,32 @@ class ScoreConfig:
     """The file to write; its ending is the format."""
     model_uri: str = "models:/claimkind@champion"
     """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
-    unit: str = "auto"
-    """`sentence` scores each row as it is, `document` splits each row into sentences; `auto` splits text files and
-    scores the rows of tables as they are."""
     report: str | None = None
     """An HTML file to write, with the sentences and their labels; null writes none."""
     explain: bool = False
     """Whether the report shows which words speak for a label; takes about thirty times as long."""
+    # Tables
     text_column: str = "text"
     """Column of the input with the text."""
     id_column: str = "id"
     """Column of the input with the id of a row; rows are numbered where it is missing."""
-    chunk_size: int = 8192
-    """Number of rows that are scored and written at once."""
     separator: str | None = None
     """Between the cells of a CSV file: a character, comma, semicolon, tab or pipe; null detects it."""
+    # Documents
+    unit: str = "auto"
+    """`sentence` scores each row as it is, `document` splits each row into sentences; `auto` splits text files and
+    scores the rows of tables as they are."""
     line_breaks: str = "auto"
     """What a single line break in a text is: `keep` ends the sentence there, `join` reads it as a blank; `auto` joins
     the lines of texts that were cut at a width."""
     kinds: str = "sentences"
     """What is labelled in documents: `sentences`, or `all` for headings, list items, table cells, code and boilerplate
     too. The shares of the labels count sentences in either case."""
+    # Execution
     max_rejected: int | None = None
     """Stop when more rows than this cannot be scored; null never stops."""
+    chunk_size: int = 8192
+    """Number of rows that are scored and written at once."""
     processes: int | None = None
     """Number of worker processes, for families that compute on one core; null takes one for each core where the input
     is large enough."""
@@ -259,8 +286,9 @@ class ScoreConfig:
 
 @dataclass
 class ScoreSparkConfig:
-    """`scripts/score_spark.py`."""
+    """Label the rows of a table with a saved model on a Spark cluster."""
 
+    # Input and output
     input: str = MISSING
     """The path to score, as Spark takes it: a file, a folder, `s3a://…`."""
     output: str = MISSING
@@ -269,12 +297,14 @@ class ScoreSparkConfig:
     """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     text_column: str = "text"
     """Column of the input with the text."""
+    overwrite: bool = False
+    """Whether to delete an existing output before scoring."""
+    # Formats
     input_format: str = "auto"
     """A format that Spark knows; `auto` goes by the ending, and takes parquet where there is none."""
     output_format: str = "auto"
     """As `input_format`."""
-    overwrite: bool = False
-    """Whether to delete an existing output before scoring."""
+    # Spark
     env_manager: str = "local"
     """Where workers run the model: `local`, in their own environment; `virtualenv`, `uv` or `conda`, in one that MLflow
     builds from the model's requirements."""
@@ -396,15 +426,15 @@ def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
 
 def _class_of(target: str, key: str, package: str) -> type:
     if not target.startswith(f"{package}."):
-        raise ClaimkindError(
-            f"{key}._target_ is {target!r}, expected a class in {package}: correct it in the YAML file"
-        )
+        raise ClaimkindError(f"{key}._target_ is {target!r}, expected a class in {package}: change the YAML file")
     try:
         found: type = hydra.utils.get_class(target)
         return found
     except (ImportError, ValueError) as error:
         reason = first_line(error).rstrip(":")
-        raise ClaimkindError(f"{key}._target_ is {target!r}, which does not import ({reason}): correct it") from None
+        raise ClaimkindError(
+            f"{key}._target_ is {target!r}, which cannot be imported ({reason}), expected a class in {package}"
+        ) from None
 
 
 def signature_schema(factory: type) -> type:
@@ -448,10 +478,10 @@ def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = ""
         missing = re.sub(r".*'(.+)'.*", r"\1", first_line)
         return f"{key} refers to {missing}, which this script does not have: choose a file of configs/ made for it"
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        return f"{key} is no setting; {_suggestion(str(error.key), error.parent_node, schema)}"
+        return f"unknown setting {key}; {_suggestion(str(error.key), error.parent_node, schema)}"
     if isinstance(error, ValidationError):
-        return f"{key} has a wrong value: {first_line[0].lower()}{first_line[1:]}; correct its type"
-    return f"{key or 'the configuration'} does not resolve: {first_line}; correct it"
+        return f"{key} has a wrong value: {first_line[0].lower()}{first_line[1:]}"
+    return f"{key or 'the configuration'} cannot be resolved: {first_line}"
 
 
 def _suggestion(name: str, parent: Any, schema: type | None) -> str:

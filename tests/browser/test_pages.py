@@ -44,7 +44,7 @@ def test_a_hostile_document_runs_nothing(tmp_path):
 
 
 def test_mlflow_ui_opens_on_our_runs_without_a_flag(in_workspace, tmp_path):
-    run_script("train", "model=tfidf", "dataset.name=tiny", "run_name=seen-in-the-ui", cwd=in_workspace, check=True)
+    run_script("train", "model=tfidf", "dataset=tiny", "run_name=seen-in-the-ui", cwd=in_workspace, check=True)
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     server = subprocess.Popen(
         [str(Path(sys.executable).parent / "mlflow"), "ui", "--port", "5098", "--workers", "1"],

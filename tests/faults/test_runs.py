@@ -100,7 +100,7 @@ def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
 @pytest.mark.slow
 def test_a_killed_training_is_resumed_in_the_same_run(in_workspace, tiny_encoder):
     arguments = [
-        "dataset.name=tiny", "model=minilm", f"model.encoder={tiny_encoder}", "model.sha256=null",
+        "dataset=tiny", "model=minilm", f"model.encoder={tiny_encoder}", "model.sha256=null",
         "model.revision=null", "model.epochs=200", "model.patience=200", "experiment_name=resume",
     ]  # fmt: skip
     script = str(ROOT / "scripts" / "train.py")
@@ -120,7 +120,7 @@ def test_a_killed_training_is_resumed_in_the_same_run(in_workspace, tiny_encoder
 @pytest.mark.slow
 def test_a_killed_search_is_resumed_with_its_finished_trials(in_workspace, tmp_path):
     storage = f"sqlite:///{tmp_path}/studies.db"
-    arguments = ["dataset.name=tiny", "search=tfidf", "trials=8", f"storage={storage}", "heartbeat_seconds=1"]
+    arguments = ["dataset=tiny", "search=tfidf", "trials=8", f"storage={storage}", "heartbeat_seconds=1"]
     script = str(ROOT / "scripts" / "tune.py")
     process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     before = finished_trials(storage, at_least=2)
@@ -151,7 +151,7 @@ def finished_trials(storage, at_least):
 
 @pytest.mark.slow
 def test_a_grid_in_several_processes_runs_on_a_fresh_store(in_workspace, tmp_path):
-    arguments = ["dataset.name=tiny", "model=tfidf", f"paths.data_dir={in_workspace / 'data'}", "seed=0,1,2"]
+    arguments = ["dataset=tiny", "model=tfidf", f"paths.data_dir={in_workspace / 'data'}", "seed=0,1,2"]
     done = run_script("train", "-m", "hydra/launcher=joblib", *arguments, cwd=tmp_path, check=True)
     database = f"sqlite:///{tmp_path}/mlflow.db"
     runs = mlflow.MlflowClient(database).search_runs(["1"])
@@ -160,7 +160,7 @@ def test_a_grid_in_several_processes_runs_on_a_fresh_store(in_workspace, tmp_pat
 
 
 def test_resume_without_an_unfinished_training_is_refused(in_workspace):
-    done = run_script("train", "dataset.name=tiny", "model=tfidf", "resume=true", cwd=in_workspace)
+    done = run_script("train", "dataset=tiny", "model=tfidf", "resume=true", cwd=in_workspace)
     assert done.returncode == 2
     assert "holds no unfinished training like this" in done.stderr
 
@@ -168,7 +168,7 @@ def test_resume_without_an_unfinished_training_is_refused(in_workspace):
 def test_a_store_that_does_not_answer_is_one_sentence(in_workspace):
     environment = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:////proc/none/mlflow.db"}
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "train.py"), "dataset.name=tiny", "model=tfidf"],
+        [sys.executable, str(ROOT / "scripts" / "train.py"), "dataset=tiny", "model=tfidf"],
         capture_output=True,
         text=True,
         env=environment,

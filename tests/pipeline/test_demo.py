@@ -105,7 +105,7 @@ def test_an_unknown_model_is_one_sentence(demo):
 
 
 def test_comparing_what_was_not_trained_is_one_sentence(demo):
-    done = run_script("compare", "dataset_name=other", cwd=demo[0])
+    done = run_script("compare", "dataset=other", cwd=demo[0])
     assert done.returncode == 2
     assert "has no finished run on dataset 'other'" in done.stderr
     done = run_script("compare", "runs=[nosuch]", cwd=demo[0])

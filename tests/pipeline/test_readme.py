@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pytest
 from hydra import compose, initialize_config_dir
 
+from claimkind.command import check_arguments, register_datasets
 from claimkind.config import SCHEMAS, register_schemas, to_schema
 from claimkind.io.compression import COMPRESSIONS
 from claimkind.io.formats import FORMATS
@@ -124,7 +125,11 @@ def test_the_settings_of_a_command_exist(page, command, tmp_path):
         return
     # Hydra's own options need more than `compose`, and the reader's own source is not in configs/.
     given = [a for a in arguments if a != "-m" and not a.startswith("hydra/") and "@dataset.sources" not in a]
+    given = check_arguments(given, script)
     register_schemas()
+    (tmp_path / "mine").mkdir()  # the dataset of the README
+    (tmp_path / "mine" / "train.parquet").touch()
+    register_datasets([f"paths.data_dir={tmp_path}"], ROOT / "configs")
     with initialize_config_dir(str(ROOT / "configs"), version_base=None):
         to_schema(compose(script, _last_run(given) if "-m" in arguments else given), SCHEMAS[script])
 

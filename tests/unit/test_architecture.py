@@ -12,7 +12,7 @@ PACKAGE = Path(claimkind.__file__).parent
 # Top first. `io` stands above `dataset`, since labelled tables are read by the same readers as inputs of scoring.
 # `__init__` is the last, since it offers what is below, imported when it is used.
 LAYERS = (
-    "errors", "labels", "manifest", "config", "command", "text", "metrics", "io", "dataset", "models",
+    "errors", "labels", "manifest", "config", "help", "command", "text", "metrics", "io", "dataset", "models",
     "tracking", "evaluation", "scoring", "training", "benchmarks",
     "__init__",
 )  # fmt: skip

@@ -2,6 +2,8 @@ import ast
 import importlib
 import inspect
 import itertools
+import re
+import shlex
 import textwrap
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
-from claimkind.command import COMMANDS, command, options_first
+from claimkind.command import COMMANDS, check_arguments, command, options_first, register_datasets
 from claimkind.config import SCHEMAS, DatasetConfig, PathsConfig, build, register_schemas, to_schema
 from claimkind.errors import ClaimkindError
 from tests.conftest import ROOT, run_script
@@ -78,21 +80,28 @@ def test_mappings_take_keys_that_the_user_chooses(script, override, key, value):
         (["model=3"], "a configuration group has a number as its value, expected the name of one of its files"),
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
         (["experiment=studnt"], "experiment=studnt does not exist; did you mean student?"),
-        (["dataset=bundeld"], "dataset=bundeld does not exist; did you mean bundled?"),
-        (["sead=1"], "sead is no setting; did you mean seed?"),
-        (["+sead=1"], "sead is no setting; did you mean seed?"),
-        (["+dataset.nam=x"], "dataset.nam is no setting; did you mean name?"),
-        (["data_dir=x"], "data_dir is no setting; did you mean paths.data_dir?"),
-        (["+data_dir=x"], "data_dir is no setting; did you mean paths.data_dir?"),
-        (["paths.dta_dir=x"], "paths.dta_dir is no setting; did you mean data_dir"),
-        (["learning_rate=1"], "learning_rate is no setting; did you mean model.learning_rate?"),
+        (
+            ["dataset=bundeld"],
+            "dataset=bundeld is no recipe in configs/dataset/ and no built dataset; did you mean bund",
+        ),
+        (["--seed=1"], "unknown option --seed=1; a setting has no dashes: seed=1"),
+        (["--run-name", "x"], "unknown option --run-name; a setting has no dashes: run_name=x"),
+        (["dataset_name=x"], "unknown setting dataset_name; give dataset=x"),
+        (["sead=1"], "unknown setting sead; did you mean seed?"),
+        (["+sead=1"], "unknown setting sead; did you mean seed?"),
+        (["+dataset.nam=x"], "unknown setting dataset.nam; did you mean name?"),
+        (["data_dir=x"], "unknown setting data_dir; did you mean paths.data_dir?"),
+        (["+data_dir=x"], "unknown setting data_dir; did you mean paths.data_dir?"),
+        (["paths.dta_dir=x"], "unknown setting paths.dta_dir; did you mean data_dir"),
+        (["learning_rate=1"], "unknown setting learning_rate; did you mean model.learning_rate?"),
         (["seed=abc"], "seed has a wrong value: value 'abc' of type 'str' could not be converted to Integer"),
-        (["model.epochss=3"], "model.epochss is no setting; did you mean epochs?"),
-        (["+model.epochss=3"], "model.epochss is no setting; did you mean epochs?"),
+        (["model.epochss=3"], "unknown setting model.epochss; did you mean epochs?"),
+        (["+model.epochss=3"], "unknown setting model.epochss; did you mean epochs?"),
         (["model.epochs=many"], "model.epochs has a wrong value: value 'many' of type 'str' could not be converted"),
         (["model.precision=fp8"], "model.precision is 'fp8', expected one of auto, bf16, fp32"),
         (["model._target_=os.system"], "model._target_ is 'os.system', expected a class in claimkind.models"),
-        (["seed"], "the argument 'seed' cannot be read, expected key=value"),
+        (["seed"], "the argument 'seed' has no equals sign, expected setting=value; --help lists the settings"),
+        (["run_name=a(b"], "the argument 'run_name=a(b' cannot be read, expected setting=value"),
     ],
 )
 def test_a_wrong_argument_is_one_sentence_that_names_the_key(arguments, sentence, capsys, monkeypatch, tmp_path):
@@ -196,8 +205,7 @@ def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
     done = run_script("build_dataset", f"--config-dir={tmp_path}", "dataset=broken", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"error: {tmp_path}/dataset/broken.yaml, line 2: mapping values are not allowed here, expected valid YAML: "
-        "correct the file\n"
+        f"error: {tmp_path}/dataset/broken.yaml, line 2: mapping values are not allowed here, expected valid YAML\n"
     )
 
 
@@ -230,9 +238,40 @@ def test_settings_may_stand_on_both_sides_of_an_option(given, expected):
     assert options_first(given) == expected
 
 
+def test_dataset_names_a_built_dataset_where_there_is_no_recipe(tmp_path, seeds):
+    for name in ("bundled", "mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.parquet").write_text("")
+    assert register_datasets([f"paths.data_dir={tmp_path}", f"paths.seeds_dir={seeds}"], CONFIGS) == ["bundled", "mine"]
+    mine = to_schema(composed("train", "dataset=mine"), SCHEMAS["train"]).dataset
+    assert mine == DatasetConfig(name="mine", contamination_hashes=[f"{seeds}/benchmarks/behaviour.txt"])
+    assert "documents" in to_schema(composed("train", "dataset=bundled"), SCHEMAS["train"]).dataset.sources
+
+
+def test_dataset_names_the_dataset_of_runs_in_compare():
+    given = check_arguments(["-m", "dataset=a,b", "promote=true"], "compare")
+    assert given == ["-m", "dataset.name=a,b", "promote=true"]
+    assert to_schema(composed("compare", "dataset.name=b"), SCHEMAS["compare"]).dataset.name == "b"
+
+
+def test_the_command_that_a_missing_dataset_names_builds_it(seeds, tmp_path):
+    """It is run as it is printed, and the dataset then has the name that is given everywhere."""
+    (tmp_path / "configs" / "dataset").mkdir(parents=True)
+    (tmp_path / "configs" / "dataset" / "tiny.yaml").write_text(
+        "defaults:\n  - /source@sources.documents: documents\n  - _self_\nname: tiny\nnear_duplicate_threshold: 1\n"
+    )
+    where = [f"paths.seeds_dir={seeds}", f"--config-dir={tmp_path / 'configs'}"]
+    missing = run_script("train", "dataset=tiny", "dataset.name=other", "model=tfidf", *where, cwd=tmp_path)
+    (named,) = re.findall(r"build it with `python scripts/build_dataset.py (.+)`", missing.stderr)
+    built = run_script("build_dataset", *shlex.split(named), *where, cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    composed = run_script("train", "--cfg=job", "dataset=other", *where, cwd=tmp_path)
+    assert "  name: other\n" in composed.stdout
+
+
 @pytest.mark.slow
 def test_a_multirun_goes_on_after_a_job_that_fails(in_workspace):
-    done = run_script("train", "-m", "model=tfidf", "model.C=x,1", "dataset.name=tiny", cwd=in_workspace)
+    done = run_script("train", "-m", "model=tfidf", "model.C=x,1", "dataset=tiny", cwd=in_workspace)
     assert "error in job 0: model.C has a wrong value" in done.stderr
     assert "run tfidf-tiny-seed0" in done.stdout
     assert done.returncode == 2
@@ -250,7 +289,7 @@ def test_the_schema_is_checked_again_behind_hydra():
     config = composed("train")
     OmegaConf.set_struct(config, False)
     OmegaConf.update(config, "sead", 1, force_add=True)
-    with pytest.raises(ClaimkindError, match="sead is no setting"):
+    with pytest.raises(ClaimkindError, match="unknown setting sead"):
         to_schema(config, SCHEMAS["train"])
 
 

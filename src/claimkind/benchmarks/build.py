@@ -19,7 +19,7 @@ from claimkind.labels import LABELS
 from claimkind.scoring.summary import peak_mib
 
 
-class _Usage(NamedTuple):
+class _BuildCost(NamedTuple):
     """What a build took."""
 
     rows: int
@@ -48,7 +48,7 @@ class BuildBenchmark:
         return table.round(2)
 
 
-def _build(size: int, seed: int) -> _Usage:
+def _build(size: int, seed: int) -> _BuildCost:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "synthetic.csv"
         with path.open("w", encoding="utf-8", newline="") as stream:
@@ -56,7 +56,7 @@ def _build(size: int, seed: int) -> _Usage:
         dataset = DatasetConfig(name="synthetic", sources={"synthetic": _source_of(path)})
         start = time.perf_counter()
         build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=folder)))
-        return _Usage(size, time.perf_counter() - start, peak_mib())
+        return _BuildCost(size, time.perf_counter() - start, peak_mib())
 
 
 def _source_of(path: Path) -> dict[str, object]:

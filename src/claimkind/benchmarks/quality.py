@@ -55,9 +55,7 @@ class QualityBenchmark:
         if not self._used():
             raise ClaimkindError("benchmark.systems is empty, expected at least one: keep some of them")
         if self.max_labels is not None and self.max_labels < 1:
-            raise ClaimkindError(
-                f"benchmark.max_labels={self.max_labels}, expected at least 1, or null for all: correct it"
-            )
+            raise ClaimkindError(f"benchmark.max_labels={self.max_labels}, expected at least 1, or null for all")
         for settings in self._used().values():
             _build_system(settings)
 

@@ -23,7 +23,7 @@ from claimkind.scoring.summary import peak_mib
 _WRITTEN_AT_ONCE = 100_000
 
 
-class Usage(NamedTuple):
+class ScoringCost(NamedTuple):
     """What scoring a file took."""
 
     seconds: float
@@ -32,7 +32,7 @@ class Usage(NamedTuple):
     """Of the process and its workers; Java's memory is not counted."""
 
 
-Score = Callable[[Path], Usage]
+Score = Callable[[Path], ScoringCost]
 """Scores a parquet file."""
 
 
@@ -66,7 +66,7 @@ class ScaleBenchmark:
                 measured += [{"backend": name, "rows": size, **usage._asdict()} for name, usage in self._use(source)]
         return _with_ratios(pd.DataFrame(measured))
 
-    def _use(self, source: Path) -> Iterator[tuple[str, Usage]]:
+    def _use(self, source: Path) -> Iterator[tuple[str, ScoringCost]]:
         for _ in range(self.rounds):
             for name, score in self._backends().items():
                 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -101,17 +101,17 @@ def _write_rows(sentences: list[str], size: int, path: Path) -> None:
             writer.write_table(pa.table({"id": [str(number) for number in numbers], "text": texts}, schema=schema))
 
 
-def _score(model_uri: str, processes: int | None, source: Path) -> Usage:
+def _score(model_uri: str, processes: int | None, source: Path) -> ScoringCost:
     output = source.with_name("scored.parquet")
     start = time.perf_counter()
     scored = engine.run(ScoreConfig(input=str(source), output=str(output), model_uri=model_uri, processes=processes))
-    return Usage(time.perf_counter() - start, scored.peak)
+    return ScoringCost(time.perf_counter() - start, scored.peak)
 
 
-def _score_with_spark(model_uri: str, cores: int, source: Path) -> Usage:
+def _score_with_spark(model_uri: str, cores: int, source: Path) -> ScoringCost:
     from claimkind.scoring import spark
 
     output = source.with_name("scored.spark")
     start = time.perf_counter()
     spark.run(ScoreSparkConfig(input=str(source), output=str(output), model_uri=model_uri, cores=cores, overwrite=True))
-    return Usage(time.perf_counter() - start, peak_mib())
+    return ScoringCost(time.perf_counter() - start, peak_mib())

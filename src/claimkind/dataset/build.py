@@ -14,7 +14,7 @@ from claimkind.config import BuildDatasetConfig, DatasetConfig, build
 from claimkind.dataset.card import write_card
 from claimkind.dataset.contamination import check_contamination
 from claimkind.dataset.corrections import apply_corrections
-from claimkind.dataset.evidence import Evidence, evidence_rows, fix_evidence, measure_evidence
+from claimkind.dataset.evidence import Evidence, evidence_rows, measure_evidence, override_evidence
 from claimkind.dataset.folder import (
     CARD,
     check_name,
@@ -75,13 +75,13 @@ def _build(dataset: DatasetConfig, folder: Path) -> BuildSummary:
     found = find_duplicates(usable, keys, dataset.near_duplicate_threshold)
     rows = found.rows.assign(split=_assign_splits(found, shares, dataset.split_seed))
     fixed = {name: source.evidence for name, source in sources.items() if source.evidence}
-    evidence = fix_evidence(measure_evidence(rows, rows["split"] == "train"), fixed)
+    evidence = override_evidence(measure_evidence(rows, rows["split"] == "train"), fixed)
     description = {
         **_describe(asdict(dataset)),
         "citations": {name: source.citation for name, source in sources.items() if source.citation},
         "provenance": {name: source.provenance for name, source in sources.items() if source.provenance},
         "left_out_by_licence_or_without_any_label": len(read) - len(usable),
-        "labels_corrected_by_hand": corrected,
+        "corrected_labels": corrected,
         **found.counts,
         "evidence": evidence,
     }

@@ -66,7 +66,7 @@ def _splitting(description: Mapping[str, Any]) -> str:
         f"at least {settings['near_duplicate_threshold']}) were put in one group. "
         f"{description['left_out_by_licence_or_without_any_label']:,} rows were left out for their licence or because "
         "they have no label. "
-        f"{description['labels_corrected_by_hand']:,} labels were replaced by corrections files.\n\n"
+        f"{description['corrected_labels']:,} labels were replaced by corrections files.\n\n"
         "The split is by group: a document, an article, or a single sentence where the source states no groups. "
         f"Validation and test hold only sentences with one of the labels {', '.join(LABELS)}. Documents that are "
         "always in the test split: "

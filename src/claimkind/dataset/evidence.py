@@ -64,7 +64,7 @@ def _count_pairs(rows: pd.DataFrame, source_labels: pd.Index) -> np.ndarray:
     return counts
 
 
-def fix_evidence(measured: Evidence, fixed: Mapping[str, Mapping[str, Sequence[str]]]) -> Evidence:
+def override_evidence(measured: Evidence, fixed: Mapping[str, Mapping[str, Sequence[str]]]) -> Evidence:
     """Replace measured likelihoods by 0 and 1 where a source states which classes its label can mean.
 
     Args:
@@ -78,7 +78,7 @@ def fix_evidence(measured: Evidence, fixed: Mapping[str, Mapping[str, Sequence[s
     for source, sets in fixed.items():
         for label, classes in sets.items():
             if label not in result.get(source, {}):
-                raise ClaimkindError(f"dataset.sources.{source}.evidence names {label!r}, which no row has: correct it")
+                raise ClaimkindError(f"dataset.sources.{source}.evidence names {label!r}, which no row has")
             result[source][label] = one_hot(list(classes)).sum(axis=0).tolist()
     return result
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from claimkind.dataset.near_duplicates import equal_links, first_of_equals, merge_groups, near_duplicate_links
-from claimkind.dataset.rows import COMMERCIAL_LICENCES, check_unique, complete
+from claimkind.dataset.rows import COMMERCIAL_LICENCES, check_unique, with_all_columns
 from claimkind.dataset.sources.base import Source
 from claimkind.errors import ClaimkindError
 
@@ -29,7 +29,7 @@ def read_sources(sources: Mapping[str, Source]) -> pd.DataFrame:
     Raises:
         ClaimkindError: a source cannot be read, or two rows have the same id.
     """
-    rows = pd.concat([complete(source.read(name), name) for name, source in sources.items()], ignore_index=True)
+    rows = pd.concat([with_all_columns(source.read(name), name) for name, source in sources.items()], ignore_index=True)
     check_unique(rows)
     return rows
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset
 
+from claimkind.command import build_command
 from claimkind.dataset.folder import dataset_folder, held_for_reading
 from claimkind.dataset.rows import SPLITS, read_rows
 from claimkind.errors import ClaimkindError
@@ -38,10 +39,7 @@ def load_dataset(data_dir: str | Path, name: str, expected: Mapping[str, Any] | 
         ClaimkindError: the dataset was not built, a file is missing or damaged, or a setting is another one.
     """
     folder = dataset_folder(data_dir, name)
-    remedy = (
-        f"build it with `python scripts/build_dataset.py dataset={name}`, or with `dataset.name={name}` and its "
-        "sources where configs/dataset/ has no such file"
-    )
+    remedy = f"build it with `{build_command(name)}`"
     with held_for_reading(folder):
         manifest = read_manifest(folder, "a dataset", remedy)
         _check_content(folder, manifest, remedy)

@@ -43,7 +43,7 @@ def text_sha(text: str) -> str:
     return hashlib.sha256(re.sub(r"\s+", " ", text).strip().encode()).hexdigest()[:16]
 
 
-def complete(rows: pd.DataFrame, source: str) -> pd.DataFrame:
+def with_all_columns(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """Add `source`, `sha`, `pinned` and, filled with null, all other columns of `FEATURES` except `evidence`."""
     rows = rows.assign(source=source, sha=[text_sha(text) for text in rows["text"]])
     if "pinned" not in rows:

@@ -21,7 +21,7 @@ def check_shares(shares: dict[str, float]) -> None:
     for name, share in shares.items():
         if not 0 < share < 1 or sum(shares.values()) >= 1:
             raise ClaimkindError(
-                f"dataset.{name}_share={share}, expected more than 0 and, with the other share, less than 1: correct it"
+                f"dataset.{name}_share={share}, expected more than 0 and, with the other share, less than 1"
             )
 
 

@@ -72,7 +72,7 @@ def _check(output: Path, folds: int) -> None:
     if output.suffix != ".csv":
         raise ClaimkindError(f"output={output} has another ending, expected .csv: rename it")
     if not 2 <= folds <= _MOST_FOLDS:
-        raise ClaimkindError(f"folds={folds}, expected 2 to {_MOST_FOLDS}: correct it")
+        raise ClaimkindError(f"folds={folds}, expected 2 to {_MOST_FOLDS}")
     if not output.exists():
         return
     try:

@@ -65,7 +65,7 @@ def run(config: CompareConfig) -> Comparison:
     target = Target(config.registered_name, config.alias)
     if config.promote:
         check_target(target)
-    runs = select_runs(Query(config.experiment_name, config.dataset_name), config.runs)
+    runs = select_runs(Query(config.experiment_name, config.dataset.name), config.runs)
     comparison = compare_runs(runs, config.bootstrap_samples)
     _log(comparison, config.experiment_name)
     if not config.promote:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from claimkind import tracking
-from claimkind.config import EvaluateConfig, build
+from claimkind.config import EvaluateConfig, build, changed_settings
 from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
@@ -23,7 +23,7 @@ from claimkind.models.base import Predictor
 _SPLITS = ("validation", "test")
 
 
-class Report(NamedTuple):
+class SavedModelResult(NamedTuple):
     """The results of a saved model, as they are shown and logged."""
 
     name: str
@@ -44,7 +44,7 @@ class Report(NamedTuple):
         return "\n".join([self.title, *tables])
 
 
-def run(config: EvaluateConfig) -> Report:
+def run(config: EvaluateConfig) -> SavedModelResult:
     """Evaluate a saved model and log the results as a run of their own; see `configs/evaluate.yaml`.
 
     The run has the parameters of the training, by which `scripts/compare.py` tells configurations apart.
@@ -59,7 +59,7 @@ def run(config: EvaluateConfig) -> Report:
         report = report_on_probe(classifier, probe, config.bootstrap_samples)
     else:
         _check_split(config.split)
-        dataset = load_dataset(config.paths.data_dir, config.dataset_name)
+        dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
         suite = Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl"
         report = report_on_split(classifier, dataset, config.split, suite, config.bootstrap_samples)
     report = report._replace(title=f"{config.model_uri} on {report.title}")
@@ -71,17 +71,17 @@ def run(config: EvaluateConfig) -> Report:
     return report
 
 
-def report_on_probe(classifier: Predictor, probe: LinearProbe, samples: int) -> Report:
+def report_on_probe(classifier: Predictor, probe: LinearProbe, samples: int) -> SavedModelResult:
     """Evaluate a fitted classifier by a linear probe, with `samples` bootstrap samples."""
     score = probe.measure(classifier, samples)
     title = f"{score.name}, linear probe trained on {score.train_size:,} sentences, n = {score.test_size:,}"
     metrics = with_bounds({"macro_f1": score.macro_f1}, score.name) | {f"{score.name}_accuracy": score.accuracy}
-    return Report(score.name, title, {"probe": score.table()}, metrics, {"probe": score.name}, {})
+    return SavedModelResult(score.name, title, {"probe": score.table()}, metrics, {"probe": score.name}, {})
 
 
 def report_on_split(
     classifier: Predictor, dataset: BuiltDataset, split: str, behaviour_suite: Path, samples: int
-) -> Report:
+) -> SavedModelResult:
     """Evaluate a classifier on a split of a dataset, and on the behaviour suite.
 
     Args:
@@ -96,7 +96,7 @@ def report_on_split(
     predictions = predictions_for(rows, classifier.predict_proba(rows["text"][:]))
     evaluation = evaluate(predictions, samples=samples, abstain_below=classifier.abstain_below)
     behaviour = pass_rates(classifier, pairs)
-    return Report(
+    return SavedModelResult(
         name=f"{dataset.name}-{split}",
         title=f"{dataset.name} {split}, fingerprint {dataset.fingerprint}, n = {evaluation.n:,}",
         tables={**tables_of(evaluation, predictions), "behaviour": behaviour},
@@ -121,7 +121,7 @@ def _digest_of(model_uri: str) -> dict[str, str]:
     return {"model": sha256_file(tracking.fetch_folder(model_uri) / MANIFEST)[:16]}
 
 
-def _log(report: Report, tracked: tracking.Run) -> None:
+def _log(report: SavedModelResult, tracked: tracking.Run) -> None:
     tracked.describe(report.title)
     for name, table in report.tables.items():
         tracked.log_table(table, f"evaluation/{name}.parquet")

@@ -62,9 +62,16 @@ def select_runs(query: Query, names: Sequence[str] = ()) -> pd.DataFrame:
     if runs.empty:
         raise ClaimkindError(
             f"experiment {query.experiment_name!r} has no finished run on dataset {query.dataset_name!r}, "
-            "expected at least one: train with scripts/train.py"
+            f"expected {_datasets(query.experiment_name)}"
         )
     return _named(runs, query, names) if names else _newest_readable(_on_newest_build(runs))
+
+
+def _datasets(experiment_name: str) -> str:
+    """The datasets of the runs in an experiment, for an error text."""
+    runs = tracking.find_runs(experiment_name, "tags.dataset != ''")
+    names = ", ".join(sorted(set(runs["tags.dataset"]))) if len(runs) else ""
+    return f"one of the datasets {names}" if names else "at least one: train with scripts/train.py"
 
 
 def _newest_readable(runs: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +108,7 @@ def _named(runs: pd.DataFrame, query: Query, names: Sequence[str]) -> pd.DataFra
             known = ", ".join(dict.fromkeys(runs["tags.mlflow.runName"]))
             raise ClaimkindError(
                 f"runs names {name!r}, which is no finished run on dataset {query.dataset_name!r} in experiment "
-                f"{query.experiment_name!r}, expected ids or names out of: {known}; give dataset_name or "
+                f"{query.experiment_name!r}, expected ids or names out of: {known}; give dataset or "
                 "experiment_name if it is of another"
             )
         chosen |= set(_on_newest_build(found)["run_id"])

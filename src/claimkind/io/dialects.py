@@ -52,9 +52,7 @@ def parse_separator(separator: str | None) -> str | None:
         return None
     meant = SEPARATORS.get(separator, "\t" if separator == r"\t" else separator)
     if len(meant) != 1 or meant in '"\r\n':
-        raise ClaimkindError(
-            f"separator={separator!r}, expected one character, or one of {', '.join(SEPARATORS)}: correct it"
-        )
+        raise ClaimkindError(f"separator={separator!r}, expected one character, or one of {', '.join(SEPARATORS)}")
     return meant
 
 

@@ -35,7 +35,7 @@ def check_output(path: Path) -> None:
     _refuse_folder("output", path)
 
 
-def check_report(path: Path) -> None:
+def prepare_report(path: Path) -> None:
     """Refuse a report that could not be written, before any work is done.
 
     Raises:

@@ -164,4 +164,4 @@ def check_seed(seed: int) -> None:
         ClaimkindError: it is negative or has more than 32 bits.
     """
     if not 0 <= seed < 1 << 32:
-        raise ClaimkindError(f"seed={seed}, expected 0 to {(1 << 32) - 1}: correct it")
+        raise ClaimkindError(f"seed={seed}, expected 0 to {(1 << 32) - 1}")

@@ -32,7 +32,7 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
         value = vars(settings)[name]
         if not low <= value <= high:
             expected = f"at least {low:g}" if high == np.inf else f"{low:g} to {high:g}"
-            raise ClaimkindError(f"model.{name}={value}, expected {expected}: correct it")
+            raise ClaimkindError(f"model.{name}={value}, expected {expected}")
 
 
 def save_settings(settings: Any, folder: Path) -> None:

@@ -20,7 +20,7 @@ from claimkind.io.input_file import InputFile
 from claimkind.io.readers import count_rows
 from claimkind.io.rows import Chunk, Rejected
 from claimkind.io.stdin import open_path
-from claimkind.io.writers import check_output, check_report
+from claimkind.io.writers import check_output, prepare_report
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, regroup, splits_any
@@ -77,7 +77,7 @@ def run(config: ScoreConfig) -> Summary:
         config.line_breaks, config.kinds,
     )  # fmt: skip
     _check_processes(config.processes)
-    report = _check_report(config.report, explain=config.explain)
+    report = _prepare_report(config.report, explain=config.explain)
     with open_path(config.input) as source:
         journal, listing = _check_files(source, Path(config.output))
         folder = tracking.fetch_folder(config.model_uri)
@@ -101,12 +101,12 @@ def _check_processes(processes: int | None) -> None:
         raise ClaimkindError(f"processes={processes}, expected 1 or more, or null")
 
 
-def _check_report(report: str | None, *, explain: bool) -> Path | None:
+def _prepare_report(report: str | None, *, explain: bool) -> Path | None:
     if explain and not report:
         raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
     if not report:
         return None
-    check_report(Path(report))
+    prepare_report(Path(report))
     return Path(report)
 
 

@@ -57,9 +57,9 @@ class _After(NamedTuple):
     first: str
     """First character that is no dash, opening mark or blank; empty if there is none."""
     word: str
-    """First word; empty if a number or a sign stands there."""
+    """First word; empty if there is a number or a sign instead."""
     second: str
-    """Second word or number; empty if something else stands there."""
+    """Second word or number; empty if there is something else."""
     dash: bool
     openers: str
 

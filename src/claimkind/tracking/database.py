@@ -104,7 +104,7 @@ def _was_moved(database: Path, earlier: Path) -> bool:
 def _can_be_seen(folder: Path) -> bool:
     try:
         return folder.exists()
-    except PermissionError:  # in the home of another user, say
+    except PermissionError:  # for example in the home of another user
         return False
 
 

@@ -86,7 +86,7 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
             known = sorted(experiment.name for experiment in mlflow.search_experiments())
             raise ClaimkindError(
                 f"{mlflow.get_tracking_uri()} has no experiment {experiment_name!r}, expected one of "
-                f"{', '.join(known)}: train with scripts/train.py first, or correct it"
+                f"{', '.join(known)}: train with scripts/train.py first, or give experiment_name"
             )
     try:
         runs = mlflow.search_runs(

@@ -50,7 +50,7 @@ class Plan:
     behaviour_suite: Path
     """The file of the behaviour suite; it need not exist."""
     params: dict[str, Any]
-    """The parameters by which runs are told apart in MLflow."""
+    """The parameters of the run in MLflow, by which runs are distinguished."""
     config: dict[str, Any]
     """The whole configuration, which the run keeps as a file."""
 

@@ -75,7 +75,7 @@ def parse_space(search: Mapping[str, Any], training: Mapping[str, Any]) -> Space
             the choices or the ends of a range.
     """
     if not search:
-        raise ClaimkindError("search is empty, expected some settings to try: give search=tfidf, say")
+        raise ClaimkindError("search is empty, expected settings to try: give search=tfidf, for example")
     space = {key: _parse(key, where) for key, where in search.items()}
     _check_models(space, training)
     return {key: _with_fractions(key, where, training["model"]) for key, where in space.items()}
@@ -128,9 +128,9 @@ def with_values(training: Mapping[str, Any], values: Mapping[str, Any]) -> Train
 def _parse(key: str, where: Any) -> Range | Choices:
     top = key.split(".")[0]
     if top not in _SEARCHABLE:
-        raise ClaimkindError(f"search names {key}, which is no setting of a training; {nearest(top, _SEARCHABLE)}")
+        raise ClaimkindError(f"search has the unknown setting {key}; {nearest(top, _SEARCHABLE)}")
     if not isinstance(where, Mapping) or set(where) not in ({"low", "high"}, {"low", "high", "log"}, {"choices"}):
-        raise ClaimkindError(f"search.{key} is {where}, expected {_FORMS}: correct it")
+        raise ClaimkindError(f"search.{key} is {where}, expected {_FORMS}")
     if "choices" in where:
         return _parse_choices(key, where["choices"])
     return _parse_range(key, where)
@@ -138,7 +138,7 @@ def _parse(key: str, where: Any) -> Range | Choices:
 
 def _parse_choices(key: str, values: Any) -> Choices:
     if not isinstance(values, list) or not values:
-        raise ClaimkindError(f"search.{key} has no choices, expected a list of some: correct it")
+        raise ClaimkindError(f"search.{key} has no choices, expected a list of some")
     return Choices(values)
 
 
@@ -147,7 +147,7 @@ def _parse_range(key: str, where: Mapping[str, Any]) -> Range:
     if not (_is_number(low) and _is_number(high) and low <= high):
         raise ClaimkindError(f"search.{key} goes from {low} to {high}, expected numbers, the lower one first")
     if not isinstance(log, bool):
-        raise ClaimkindError(f"search.{key}.log={log}, expected true or false: correct it")
+        raise ClaimkindError(f"search.{key}.log={log}, expected true or false")
     if log and low <= 0:
         raise ClaimkindError(f"search.{key} goes from {low} on a log scale, expected a number above 0")
     return Range(low, high, log, whole=isinstance(low, int) and isinstance(high, int))

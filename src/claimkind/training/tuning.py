@@ -53,7 +53,7 @@ def run(config: TuneConfig) -> SearchResult:
 def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
-            raise ClaimkindError(f"{name}={count}, expected 1 at least: correct it")
+            raise ClaimkindError(f"{name}={count}, expected 1 at least")
 
 
 def _of_training(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class RowWeighting:
                     raise ClaimkindError(f"{key} gives {name} a weight below 0: give 0 to leave it out")
         for key, limit in (("max_labels", self.max_labels), ("max_evidence", self.max_evidence)):
             if limit is not None and limit < 0:
-                raise ClaimkindError(f"{key}={limit}, expected 0 at least, or null for all: correct it")
+                raise ClaimkindError(f"{key}={limit}, expected 0 at least, or null for all")
 
 
 class WeightedExamples(NamedTuple):
@@ -83,7 +83,9 @@ def training_weights(rows: pd.DataFrame, weighting: RowWeighting, seed: int) -> 
         without_label = (rows["source"] == source).to_numpy() & ~labelled
         _limit(weights, order[without_label[order]], weighting.max_evidence)
     if not weights.any():
-        raise ClaimkindError("every training row has the weight 0, expected some above it: raise evidence_weight, say")
+        raise ClaimkindError(
+            "every training row has the weight 0, expected some above it: raise evidence_weight, for example"
+        )
     return weights
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from claimkind.dataset.evidence import evidence_rows, fix_evidence, measure_evidence
+from claimkind.dataset.evidence import evidence_rows, measure_evidence, override_evidence
 from claimkind.errors import ClaimkindError
 
 
@@ -46,10 +46,10 @@ def test_likelihoods_of_many_source_labels_keep_their_digits():
 
 
 def test_a_source_may_fix_its_evidence_by_hand():
-    fixed = fix_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"a": ["speculative", "opinion"]}})
+    fixed = override_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"a": ["speculative", "opinion"]}})
     assert fixed == {"s": {"a": [0.0, 1.0, 1.0]}}
     with pytest.raises(ClaimkindError, match=r"dataset\.sources\.s\.evidence names 'b', which no row has"):
-        fix_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"b": ["opinion"]}})
+        override_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"b": ["opinion"]}})
 
 
 def test_our_labels_are_one_hot_and_others_take_the_evidence_of_their_source():

@@ -54,7 +54,7 @@ def test_what_a_person_corrects_is_used_by_the_build(spoilt, tmp_path):
     ranked.to_csv(tmp_path / "corrected.csv", index=False)
     dataset.corrections = [str(tmp_path / "corrected.csv")]
     folder = build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path)))).folder
-    assert json.loads((folder / "manifest.json").read_text())["labels_corrected_by_hand"] == 4
+    assert json.loads((folder / "manifest.json").read_text())["corrected_labels"] == 4
     assert (audit(dataset, tmp_path).ranked["margin"] <= 0).all()
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from claimkind import tracking
-from claimkind.config import CompareConfig
+from claimkind.config import CompareConfig, DatasetNameConfig
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation import compare
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
@@ -143,7 +143,7 @@ def test_runs_of_different_builds_are_refused(experiment):
 def test_the_error_for_a_run_of_another_dataset_names_the_dataset(experiment):
     experiment.log("a")
     elsewhere = experiment.log("b", dataset="public")
-    with pytest.raises(ClaimkindError, match=r"no finished run on dataset 'bundled'.*: a; give dataset_name or"):
+    with pytest.raises(ClaimkindError, match=r"no finished run on dataset 'bundled'.*: a; give dataset or"):
         experiment.compare(runs=[elsewhere])
 
 
@@ -187,7 +187,7 @@ def test_names_that_mlflow_does_not_take_are_refused_before_anything(experiment,
 def test_a_quotation_mark_in_a_name_is_a_sentence(experiment):
     experiment.log("a")
     with pytest.raises(ClaimkindError, match="MLflow finds no runs by"):
-        experiment.compare(dataset_name="it's")
+        experiment.compare(dataset=DatasetNameConfig("it's"))
 
 
 def test_a_champion_that_was_deleted_is_no_traceback(experiment, monkeypatch):

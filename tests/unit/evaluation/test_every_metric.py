@@ -6,7 +6,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from claimkind.config import CompareConfig, EvaluateConfig, PathsConfig, TrainConfig
+from claimkind.config import CompareConfig, DatasetConfig, DatasetNameConfig, EvaluateConfig, PathsConfig, TrainConfig
 from claimkind.evaluation import compare, saved_model
 from claimkind.labels import LABELS
 from claimkind.metrics.bootstrap import Estimate
@@ -29,8 +29,10 @@ def results(workspace, seeds, tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         trained = pipeline.run(TrainConfig(dataset=dataset_config(seeds), model=model, paths=paths))
-        report = saved_model.run(EvaluateConfig(model_uri=trained.model_uri, dataset_name="tiny", paths=paths))
-        comparison = compare.run(CompareConfig(dataset_name="tiny"))
+        report = saved_model.run(
+            EvaluateConfig(model_uri=trained.model_uri, dataset=DatasetConfig(name="tiny"), paths=paths)
+        )
+        comparison = compare.run(CompareConfig(dataset=DatasetNameConfig("tiny")))
         yield trained.run_id, report, comparison
 
 

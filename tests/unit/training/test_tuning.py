@@ -68,10 +68,10 @@ def test_an_error_in_the_other_settings_is_found_before_the_first_trial(config):
         ({}, "search is empty, expected some settings to try"),
         (
             {"modle.C": {"low": 1, "high": 2}},
-            "search names modle.C, which is no setting of a training; did you mean model",
+            "search has the unknown setting modle.C; did you mean model",
         ),
         ({"model.C": {"from": 1}}, r"search.model.C is {'from': 1}, expected {low, high}"),
-        ({"model.Cc": {"low": 1.0, "high": 2.0}}, "model.Cc is no setting; did you mean C"),
+        ({"model.Cc": {"low": 1.0, "high": 2.0}}, "unknown setting model.Cc; did you mean C"),
         ({"model.C": {"low": 5.0, "high": 1.0}}, "search.model.C goes from 5.0 to 1.0, expected numbers, the lower"),
         ({"model.C": {"low": 0, "high": 1.0, "log": True}}, "search.model.C goes from 0 on a log scale, expected"),
         ({"model.min_df": {"choices": []}}, "search.model.min_df has no choices"),
@@ -79,7 +79,7 @@ def test_an_error_in_the_other_settings_is_found_before_the_first_trial(config):
         ({"max_labels": {"choices": ["many"]}}, "max_labels has a wrong value"),
         (
             {"dataset.test_share": {"low": 0.1, "high": 0.2}},
-            "search names dataset.test_share, which is no setting of a",
+            "search has the unknown setting dataset.test_share",
         ),
         ({"model.min_df": {"choices": [1, 2, 0]}}, "model.min_df=0, expected at least 1"),
         ({"model.C": {"low": 1.0, "high": float("inf")}}, "search.model.C goes from 1.0 to inf, expected numbers"),

@@ -66,7 +66,7 @@ class Table:
         """
         for label in (self.own_labels or {}).values():
             if label not in LABELS:
-                raise ClaimkindError(f"own_labels maps to {label!r}, expected one of {', '.join(LABELS)}: correct it")
+                raise ClaimkindError(f"own_labels maps to {label!r}, expected one of {', '.join(LABELS)}")
 
     def read(self, name: str) -> pd.DataFrame:
         """Read every file; see `Source.read`. Bad rows are left out, and each is logged with its place.

@@ -79,7 +79,7 @@ class TransformerClassifier:
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """The mean output of the embeddings and of each layer, concatenated; see `Predictor.features`.
 
-        The upper layers separate our classes and lose other information, which the lower layers still hold.
+        The upper layers separate the three classes and lose other information, which the lower layers still hold.
         """
         backend = check_fitted(self.backend_)
         return mean_over_windows(texts, self._tokenizer(), backend.features, backend.feature_size)
