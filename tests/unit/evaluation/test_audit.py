@@ -62,7 +62,7 @@ def test_corrections_of_a_source_that_the_dataset_lacks_are_skipped(seeds, tmp_p
     (tmp_path / "c.csv").write_text("id,sha,source,corrected\ngum:1,0,gum,opinion\n")
     dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
     folder = build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path)))).folder
-    assert json.loads((folder / "manifest.json").read_text())["labels_corrected_by_hand"] == 0
+    assert json.loads((folder / "manifest.json").read_text())["corrected_labels"] == 0
 
 
 @pytest.mark.parametrize(
