@@ -56,6 +56,10 @@ _ENVIRONMENT = {
     # The progress bars of short steps would hide those of long ones.
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow would wait 8 minutes for a server that was stopped: this is some seconds, or 3 minutes if it hangs.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     # Without it each fork of a data loader warns; texts are tokenised before any fork.
     "TOKENIZERS_PARALLELISM": "true",
     # Hydra prints errors in its own form unless this lets them through.

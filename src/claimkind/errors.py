@@ -1,4 +1,7 @@
-"""The exceptions that our own code raises."""
+"""The exceptions that our own code raises, and what those of others say."""
+
+import errno
+import re
 
 
 class ClaimkindError(Exception):
@@ -26,3 +29,17 @@ def first_line(error: Exception) -> str:
     """The first line of an exception's message; the name of its class where the message is empty."""
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SAYS_FULL = re.compile(r"no space left on device|disk is full|disk quota exceeded", re.IGNORECASE)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an exception, or one that it was raised from, says that the disk is full."""
+    found: BaseException | None = error
+    while found is not None:
+        if (isinstance(found, OSError) and found.errno in _FULL) or _SAYS_FULL.search(str(found)):
+            return True
+        found = found.__cause__ or found.__context__
+    return False

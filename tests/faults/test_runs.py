@@ -10,9 +10,14 @@ import time
 
 import mlflow
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from claimkind import tracking
 from claimkind.errors import ClaimkindError
+from claimkind.labels import one_hot
+from claimkind.models.hashing import HashingClassifier
+from claimkind.tracking import metric_log
 from tests.conftest import ROOT, run_script
 
 START = """
@@ -61,6 +66,248 @@ with tracking.start_run("faults", "early", {}):
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     (run_id,) = done.stdout.split()
     assert status(run_id) == "KILLED"
+
+
+def end_of(code, *arguments):
+    """Run code in a process of its own that logs to the store here."""
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_signal_that_a_destructor_swallows_is_acted_on_at_the_next_metric(in_workspace):
+    code = """
+import os, signal
+from claimkind import tracking
+class Swallows:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000): pass
+with tracking.start_run("faults", "swallowed", {}) as run:
+    print(run.run_id, flush=True)
+    Swallows()
+    print("went on", flush=True)
+    run.log_metrics({"a": 1}, 1)
+    print("too far", flush=True)
+"""
+    done = end_of(code)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    run_id, *printed = done.stdout.splitlines()
+    assert printed == ["went on"]
+    assert status(run_id) == "KILLED"
+    assert mlflow.get_run(run_id).data.metrics == {}
+
+
+def test_a_signal_that_was_swallowed_last_ends_the_run_as_killed(in_workspace):
+    code = """
+import os, signal, contextlib
+from claimkind import tracking
+with tracking.start_run("faults", "swallowed", {}) as run:
+    print(run.run_id, flush=True)
+    with contextlib.suppress(SystemExit):
+        os.kill(os.getpid(), signal.SIGTERM)
+"""
+    done = end_of(code)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert status(done.stdout.strip()) == "KILLED"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, -signal.SIGINT)])
+def test_a_signal_within_a_call_of_the_store_waits_for_its_end(number, code, in_workspace):
+    script = """
+import os, sys, mlflow
+from claimkind import tracking
+log_text = mlflow.log_text
+def log_amid_a_signal(*args):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    log_text(*args)
+mlflow.log_text = log_amid_a_signal
+with tracking.start_run("faults", "within", {}) as run:
+    print(run.run_id, flush=True)
+    run.log_text("whole", "notes.txt")
+    print("too far", flush=True)
+"""
+    done = end_of(script, str(int(number)))
+    assert done.returncode == code, done.stderr
+    run_id = done.stdout.strip()
+    assert status(run_id) == "KILLED"
+    assert mlflow.artifacts.load_text(f"{mlflow.get_run(run_id).info.artifact_uri}/notes.txt") == "whole"
+
+
+def test_a_second_signal_is_acted_on_at_once(in_workspace):
+    script = """
+import os, signal, time, mlflow
+from claimkind import tracking
+def hangs(*args):
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+mlflow.log_text = hangs
+with tracking.start_run("faults", "twice", {}) as run:
+    print(run.run_id, flush=True)
+    run.log_text("a", "notes.txt")
+"""
+    done = end_of(script)
+    assert done.returncode == -signal.SIGINT, done.stderr
+    assert status(done.stdout.strip()) == "KILLED"
+
+
+def left_running(in_workspace, **tags):
+    """The id of a run whose process was killed, with some of its tags replaced."""
+    code = START.replace("run.run_id, flush=True", "run.run_id, flush=True); run.describe('My note.'); print('ready'")
+    process = subprocess.Popen([sys.executable, "-u", "-c", code, "killed"], stdout=subprocess.PIPE, text=True)
+    run_id = process.stdout.readline().strip()
+    assert process.stdout.readline() == "ready\n"
+    for key, value in tags.items():
+        mlflow.MlflowClient().set_tag(run_id, key, value)
+    return process, run_id
+
+
+READS = "from claimkind import tracking; tracking.find_runs('faults', 'tags.dataset = \"none\"')"
+WRITES = "from claimkind import tracking; tracking.prepare_store('another')"
+
+
+@pytest.mark.parametrize("next_script", [READS, WRITES])
+def test_the_run_of_a_killed_process_is_ended_by_the_next_script(next_script, in_workspace):
+    process, run_id = left_running(in_workspace)
+    end_of(next_script)
+    assert status(run_id) == "RUNNING"  # it is alive
+    process.kill()
+    process.wait()
+    done = end_of(next_script)
+    assert done.returncode == 0, done.stderr
+    assert status(run_id) == "KILLED"
+    note = mlflow.get_run(run_id).data.tags["mlflow.note.content"]
+    assert note.startswith(f"My note.\n\nIts process {process.pid} on ")
+    with tracking.start_run("faults", "", {}, run_id):
+        assert mlflow.get_run(run_id).data.tags["mlflow.note.content"] == "My note."
+        assert mlflow.get_run(run_id).data.tags["process_id"] == str(os.getpid())
+    assert status(run_id) == "FINISHED"
+
+
+def test_runs_of_other_machines_are_not_ended_and_a_reused_process_id_does_not_count(in_workspace):
+    process, elsewhere = left_running(in_workspace, process_host="another-machine pid:[1]")
+    process.kill()
+    process.wait()
+    again, reused = left_running(in_workspace, process_started="1000.00")
+    end_of(WRITES)
+    assert (status(elsewhere), status(reused)) == ("RUNNING", "KILLED")
+    again.kill()
+    again.wait()
+    tracking.end_killed_run(elsewhere)
+
+
+def history(run_id, key):
+    return [(point.step, point.value) for point in mlflow.MlflowClient().get_metric_history(run_id, key)]
+
+
+def test_a_resumed_run_logs_each_step_once_and_its_model_once(in_workspace):
+    fitted = HashingClassifier().fit(["Rain.", "Maybe.", "Dull."], one_hot(["factual", "speculative", "opinion"]))
+    with contextlib.suppress(KeyboardInterrupt), tracking.start_run("faults", "resumed", {}) as run:
+        for step in (10, 20, 30):
+            run.log_metrics({"loss": 1 / step}, step)
+        model_uri = run.log_model(fitted)
+        run.log_metrics({"test_macro_f1": 0.5})
+        raise KeyboardInterrupt
+    with tracking.start_run("faults", "resumed", {}, run.run_id) as again:
+        for step in (20, 30, 40):
+            again.log_metrics({"loss": 1 / step}, step)
+        assert again.log_model(fitted) == model_uri
+        again.log_metrics({"test_macro_f1": 0.5})
+    assert history(run.run_id, "loss") == [(step, 1 / step) for step in (10, 20, 30, 40)]
+    assert history(run.run_id, "test_macro_f1") == [(0, 0.5)]
+    other = HashingClassifier().fit(["Rain.", "May.", "Sad."], one_hot(["factual", "speculative", "opinion"]))
+    with tracking.start_run("faults", "resumed", {}, run.run_id) as changed:
+        assert changed.log_model(other) != model_uri
+
+
+@pytest.fixture
+def broken_store(in_workspace, monkeypatch):
+    """A function that makes the store answer or not; the metrics are not tried again for an hour, or at once."""
+
+    def answers(*, yes, pause=3600):
+        def fail(*args, **kwargs):
+            raise MlflowException("API request to http://store failed")
+
+        monkeypatch.setattr(metric_log, "_PAUSE_SECONDS", pause)
+        monkeypatch.setattr(metric_log, "_SHARE", 0)
+        for name in ("log_batch", "set_terminated"):
+            monkeypatch.setattr(MlflowClient, name, ORIGINAL[name] if yes else fail)
+
+    yield answers
+    answers(yes=True)
+
+
+ORIGINAL = {name: vars(MlflowClient)[name] for name in ("log_batch", "set_terminated")}
+
+
+def test_metrics_are_kept_while_the_store_does_not_answer_and_sent_when_it_does(broken_store, in_workspace, caplog):
+    caplog.set_level("INFO")
+    with tracking.start_run("faults", "away", {}) as run:
+        run.log_metrics({"loss": 3.0}, 10)
+        broken_store(yes=False, pause=0)
+        run.log_metrics({"loss": 2.0}, 20)
+        run.log_metrics({"loss": 1.0, "rate": float("nan")}, 30)
+        assert "does not answer after 0 s (API request to http://store failed): the metrics are kept in" in caplog.text
+        assert caplog.text.count("does not answer") == 1
+        assert len(list(in_workspace.glob("mlflow-unsent/*.jsonl"))) == 1
+        broken_store(yes=True)
+        run.log_metrics({"loss": 0.5}, 40)
+        assert "the MLflow store answers again: 3 metrics of the run were sent" in caplog.text
+    assert history(run.run_id, "loss") == [(10, 3.0), (20, 2.0), (30, 1.0), (40, 0.5)]
+    assert not (in_workspace / "mlflow-unsent").exists()
+    assert status(run.run_id) == "FINISHED"
+
+
+def test_a_store_that_is_away_is_not_tried_at_each_step(broken_store, in_workspace, monkeypatch):
+    with tracking.start_run("faults", "away", {}) as run:
+        broken_store(yes=False)
+        run.log_metrics({"loss": 2.0}, 1)
+        broken_store(yes=True)
+        run.log_metrics({"loss": 2.0}, 2)
+        assert history(run.run_id, "loss") == []
+    assert len(history(run.run_id, "loss")) == 2  # at its end
+
+
+def test_metrics_and_the_status_that_were_not_sent_are_sent_by_the_next_script(broken_store, in_workspace):
+    with contextlib.suppress(ZeroDivisionError), tracking.start_run("faults", "away", {}) as run:
+        broken_store(yes=False)
+        run.log_metrics({"loss": 2.0}, 1)
+        raise ZeroDivisionError
+    broken_store(yes=True)
+    assert status(run.run_id) == "RUNNING"
+    (kept,) = in_workspace.glob("mlflow-unsent/*.jsonl")
+    with kept.open("a") as stream:
+        stream.write('{"key": "cut of')  # by a kill
+    content = kept.read_text()
+    tracking.prepare_store("faults")
+    kept.parent.mkdir()
+    kept.write_text(content)  # as if the script had been killed before it deleted the file
+    tracking.prepare_store("faults")
+    assert history(run.run_id, "loss") == [(1, 2.0)]
+    assert status(run.run_id) == "FAILED"
+    assert not kept.parent.exists()
+
+
+def test_a_model_that_cannot_be_stored_is_one_sentence(broken_store, in_workspace):
+    fitted = HashingClassifier().fit(["Rain.", "Maybe.", "Dull."], one_hot(["factual", "speculative", "opinion"]))
+    with (
+        pytest.raises(ClaimkindError, match=r"the MLflow store .* does not answer \(API request to"),
+        tracking.start_run("faults", "away", {}) as run,
+    ):
+        broken_store(yes=False)
+        run.log_model(fitted)
+    broken_store(yes=True)
+    tracking.prepare_store("faults")
+    assert status(run.run_id) == "FAILED"
+
+
+def test_a_run_that_is_deleted_while_it_is_open_is_one_sentence(in_workspace):
+    with (
+        pytest.raises(ClaimkindError, match=r"does not take the results \(.*\): if the run was deleted, start over"),
+        tracking.start_run("faults", "deleted", {}) as run,
+    ):
+        mlflow.delete_run(run.run_id)
+        run.log_metrics({"loss": 1.0})
+    assert not (in_workspace / "mlflow-unsent").exists()
 
 
 def test_a_run_id_from_outside_is_ignored(in_workspace, monkeypatch, caplog):

@@ -10,7 +10,8 @@ from claimkind.tracking.registry import (
     register,
     run_of_alias,
 )
-from claimkind.tracking.runs import Run, exit_on_signals, start_run
+from claimkind.tracking.runs import Run, start_run
+from claimkind.tracking.signals import exit_on_signals
 from claimkind.tracking.store import (
     end_killed_children,
     end_killed_run,

@@ -6,6 +6,7 @@ a moved project these lead nowhere, and in a copy to the files of the original.
 
 import contextlib
 import logging
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -38,6 +39,12 @@ def database_path() -> Path | None:
     if not url.drivername.startswith("sqlite") or not url.database or url.database == ":memory:":
         return None
     return Path(url.database).resolve()
+
+
+def is_read_only() -> bool:
+    """Whether the database of the current store is a file that cannot be written."""
+    path = database_path()
+    return path is not None and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
 def make_database(path: Path) -> None:

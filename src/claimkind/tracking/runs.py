@@ -1,24 +1,25 @@
 """Recording one run: parameters, metrics, artifacts and the model."""
 
 import contextlib
+import functools
 import logging
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import mlflow
 import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
@@ -26,8 +27,13 @@ import claimkind
 from claimkind import models
 from claimkind.errors import ClaimkindError, TrainingPruned
 from claimkind.labels import PROBABILITY_COLUMNS
+from claimkind.manifest import MANIFEST
 from claimkind.models.base import Predictor
-from claimkind.tracking.store import prepare_store, run_exists
+from claimkind.tracking.artifacts import model_folder
+from claimkind.tracking.metric_log import MetricLog
+from claimkind.tracking.processes import process_tags, without_note
+from claimkind.tracking.signals import act_on_signal, exit_on_signals, signal_received, signals_deferred
+from claimkind.tracking.store import prepare_store, run_exists, store_errors_explained
 
 _LOGGER = logging.getLogger(__name__)
 _PACKAGE = Path(claimkind.__file__).parent
@@ -45,6 +51,22 @@ _EXAMPLE = pd.DataFrame({"text": ["The vote is on Tuesday.", "The move may widen
 _SERVING_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def _store_call(method: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Wrap a method that writes to the store: signals wait until it has ended, and its errors are one sentence."""
+
+    @functools.wraps(method)
+    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        act_on_signal()
+        with signals_deferred(), store_errors_explained():
+            return method(*args, **kwargs)
+
+    return call
+
+
 class Run:
     """One open MLflow run."""
 
@@ -52,7 +74,17 @@ class Run:
         self.run_id: str = run.info.run_id
         self.experiment_id: str = run.info.experiment_id
         self.model_id: str | None = None
+        self.metric_log = MetricLog(self.run_id)
+        self.earlier_model: str | None = None
+        """URI of the model that the run logged before it was resumed."""
 
+    def resume(self, run: MlflowRun) -> None:
+        """Go on with what the run has logged before."""
+        self.metric_log.skip_logged()
+        self.earlier_model = run.data.tags.get("model_uri")
+        mlflow.set_tag("mlflow.note.content", without_note(run))
+
+    @_store_call
     def log_config(self, config: Mapping[str, Any], params: Mapping[str, Any]) -> None:
         """Log a configuration.
 
@@ -63,6 +95,7 @@ class Run:
         mlflow.log_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "config.yaml")
         mlflow.log_params(dict(params))
 
+    @_store_call
     def log_environment(self) -> None:
         """Log the versions of Python and of the installed packages as `environment.txt`."""
         installed = sorted(
@@ -70,6 +103,7 @@ class Run:
         )
         mlflow.log_text("\n".join([f"# Python {sys.version.split()[0]}", *installed]) + "\n", "environment.txt")
 
+    @_store_call
     def log_dataset(self, rows: pd.DataFrame, name: str, source: Path, context: str) -> None:
         """Log rows as an input of the run; MLflow keeps their schema, size and digest, not the rows themselves."""
         with warnings.catch_warnings():
@@ -77,14 +111,21 @@ class Run:
             inputs = mlflow.data.from_pandas(rows, source=str(source), targets="label", name=name)  # type: ignore[attr-defined]
         mlflow.log_input(inputs, context=context)
 
+    @_store_call
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log metrics, linked with the model if it was logged before."""
-        mlflow.log_metrics(dict(metrics), step=step, model_id=self.model_id)
+        """Log metrics, linked with the model if it was logged before.
 
+        While the store does not answer they are kept in a file. Those that a run has when it is resumed are not logged
+        again.
+        """
+        self.metric_log.log(metrics, step or 0, self.model_id)
+
+    @_store_call
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a figure as an image file."""
         mlflow.log_figure(figure, name, save_kwargs={"dpi": 120})
 
+    @_store_call
     def log_table(self, rows: pd.DataFrame, name: str) -> None:
         """Log rows as a parquet file."""
         with tempfile.TemporaryDirectory() as folder:
@@ -92,10 +133,12 @@ class Run:
             rows.to_parquet(path, index=False)
             mlflow.log_artifact(str(path), str(Path(name).parent))
 
+    @_store_call
     def log_text(self, text: str, name: str) -> None:
         """Log a text file."""
         mlflow.log_text(text, name)
 
+    @_store_call
     def describe(self, text: str) -> None:
         """Set the description of the run, as Markdown."""
         mlflow.set_tag("mlflow.note.content", text)
@@ -104,31 +147,49 @@ class Run:
         """Address of another run of this experiment within the MLflow UI."""
         return f"#/experiments/{self.experiment_id}/runs/{run_id}"
 
+    @_store_call
     def log_model(self, classifier: Predictor) -> str:
         """Log a fitted classifier as a pyfunc that carries our package; later metrics are linked with it.
 
         Returns:
             The URI of the model, `models:/m-…`.
         """
-        packages = dict.fromkeys((*_SERVING_REQUIREMENTS, *classifier.requirements))
         family = models.family_of(classifier)
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
-            models.save(classifier, Path(folder) / "model")
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(_PACKAGE / "scoring" / "pyfunc.py"),
-                artifacts={"model": str(Path(folder) / "model")},
-                code_paths=[str(_PACKAGE)],
-                signature=_SIGNATURE,
-                input_example=_EXAMPLE,
-                pip_requirements=[f"{name}=={metadata.version(name)}" for name in packages],
-                metadata={"family": family},
-            )
-        self.model_id = info.model_id
-        mlflow.set_tags({"family": family, "model_uri": info.model_uri, "compute_dtype": classifier.compute_dtype})
-        return str(info.model_uri)
+        with tempfile.TemporaryDirectory() as folder:
+            saved = Path(folder) / "model"
+            models.save(classifier, saved)
+            model_uri = self.earlier_model if self._is_logged(saved) else _log_pyfunc(classifier, saved)
+        self.model_id = str(model_uri).removeprefix("models:/")
+        mlflow.set_tags({"family": family, "model_uri": model_uri, "compute_dtype": classifier.compute_dtype})
+        return str(model_uri)
+
+    def _is_logged(self, saved: Path) -> bool:
+        """Whether the run logged this very model before it was resumed."""
+        if self.earlier_model is None:
+            return False
+        try:
+            earlier = models.saved_folder(model_folder(self.earlier_model))
+            return (earlier / MANIFEST).read_bytes() == (saved / MANIFEST).read_bytes()
+        except (MlflowException, OSError, ClaimkindError):  # it was deleted, or only half of it was stored
+            return False
+
+
+def _log_pyfunc(classifier: Predictor, saved: Path) -> str:
+    packages = dict.fromkeys((*_SERVING_REQUIREMENTS, *classifier.requirements))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(_PACKAGE / "scoring" / "pyfunc.py"),
+            artifacts={"model": str(saved)},
+            code_paths=[str(_PACKAGE)],
+            signature=_SIGNATURE,
+            input_example=_EXAMPLE,
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in packages],
+            metadata={"family": models.family_of(classifier)},
+        )
+    return str(info.model_uri)
 
 
 def _ignore_outside_run_id() -> None:
@@ -161,54 +222,31 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
             "restore it in MLflow, or start over (without resume=true)"
         )
     _ignore_outside_run_id()
-    tags = {**tags, "git_commit": git_commit(), "command": shlex.join(sys.argv)}
+    tags = {**tags, **process_tags(), "git_commit": git_commit(), "command": shlex.join(sys.argv)}
+    tracked: Run | None = None
     with exit_on_signals():
         try:
-            with _signals_deferred():  # a signal between the creation of the run and the next line would lose it
+            with signals_deferred(), store_errors_explained():
                 run = mlflow.start_run(
                     run_id, run_name=None if run_id else run_name, tags=tags, log_system_metrics=False
                 )
-            yield Run(run)
-            mlflow.end_run("FINISHED")
-        except (SystemExit, KeyboardInterrupt, TrainingPruned):
-            mlflow.end_run("KILLED")
+                tracked = Run(run)
+                if run_id:
+                    tracked.resume(run)
+            yield tracked
+            act_on_signal()
+            _end(tracked, "FINISHED")
+        except BaseException as error:
+            killed = isinstance(error, SystemExit | KeyboardInterrupt | TrainingPruned) or signal_received()
+            _end(tracked, "KILLED" if killed else "FAILED")
             raise
-        except BaseException:
-            mlflow.end_run("FAILED")
-            raise
 
 
-@contextlib.contextmanager
-def exit_on_signals() -> Iterator[None]:
-    """Raise `SystemExit` on SIGTERM, and on SIGHUP unless nohup ignores it, so that the block can clean up."""
-
-    def stop(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """Handle signals that arrive within the block after it."""
-    received: list[int] = []
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if received:
-            signal.raise_signal(received[0])
+def _end(tracked: Run | None, status: str) -> None:
+    """End a run, unless it has ended before."""
+    if tracked and mlflow.active_run():
+        with signals_deferred():
+            tracked.metric_log.end(status)
 
 
 def git_commit() -> str:

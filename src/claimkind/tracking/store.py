@@ -9,10 +9,15 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from claimkind.errors import ClaimkindError, first_line
+from claimkind.errors import ClaimkindError, first_line, is_disk_full
 from claimkind.manifest import lock
 from claimkind.tracking.artifacts import run_artifact
-from claimkind.tracking.database import database_path, follow_move, make_database
+from claimkind.tracking.database import database_path, follow_move, is_read_only, make_database
+from claimkind.tracking.metric_log import is_refusal, send_unsent
+from claimkind.tracking.processes import end_runs_of_killed_processes
+
+_CHECKED: set[str] = set()
+"""The stores in which the runs of killed processes were ended."""
 
 
 def prepare_store(experiment_name: str) -> None:
@@ -24,7 +29,7 @@ def prepare_store(experiment_name: str) -> None:
     Raises:
         ClaimkindError: the store does not answer, or the experiment was deleted.
     """
-    with lock(mlflow.get_tracking_uri()), _store_errors_explained():
+    with lock(mlflow.get_tracking_uri()), store_errors_explained():
         database = database_path()
         if database and not database.exists():
             make_database(database)
@@ -39,6 +44,7 @@ def prepare_store(experiment_name: str) -> None:
                 f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
                 f"`mlflow experiments restore --experiment-id …`, or give experiment_name"
             ) from None
+        _finish_earlier_runs()
 
 
 def check_store() -> None:
@@ -48,24 +54,42 @@ def check_store() -> None:
         ClaimkindError: it does not exist.
     """
     database = database_path()
-    if database is None:
-        return
-    if not database.is_file():
+    if database and not database.is_file():
         raise ClaimkindError(
             f"there is no MLflow store {database}, expected runs and models in it: work in the folder of the "
             "project, set MLFLOW_TRACKING_URI, or train first with scripts/train.py"
         )
-    with lock(mlflow.get_tracking_uri()):
-        follow_move(database)
+    with lock(mlflow.get_tracking_uri()), store_errors_explained():
+        if database:
+            follow_move(database)
+        _finish_earlier_runs()
+
+
+def _finish_earlier_runs() -> None:
+    """Do what earlier scripts could not: end the runs of killed processes, and send metrics that were kept."""
+    uri = mlflow.get_tracking_uri()
+    if is_read_only():
+        return
+    send_unsent()
+    if uri not in _CHECKED:  # once in each process, since it takes a request
+        end_runs_of_killed_processes()
+        _CHECKED.add(uri)
 
 
 @contextlib.contextmanager
-def _store_errors_explained() -> Iterator[None]:
+def store_errors_explained() -> Iterator[None]:
+    """Turn the errors of a store that does not answer into one sentence."""
     uri = mlflow.get_tracking_uri()
     try:
         yield
     except (MlflowException, OSError) as error:
+        if is_disk_full(error):
+            raise
         reason = first_line(error).strip().partition(". ")[0]
+        if is_refusal(error):
+            raise ClaimkindError(
+                f"the MLflow store {uri} does not take the results ({reason}): if the run was deleted, start over"
+            ) from None
         raise ClaimkindError(f"the MLflow store {uri} does not answer ({reason}): check MLFLOW_TRACKING_URI") from None
     except SQLAlchemyError as error:
         raise ClaimkindError(
@@ -81,7 +105,7 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
         ClaimkindError: there is no store, no such experiment, or MLflow does not accept the filter.
     """
     check_store()
-    with _store_errors_explained():
+    with store_errors_explained():
         if mlflow.get_experiment_by_name(experiment_name) is None:
             known = sorted(experiment.name for experiment in mlflow.search_experiments())
             raise ClaimkindError(

@@ -3,7 +3,7 @@
 import functools
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,7 +126,7 @@ class FineTuning:
         return trainer
 
     def _callbacks(self, stage: _Stage, earlier_steps: int) -> list[TrainerCallback]:
-        callbacks: list[TrainerCallback] = []
+        callbacks: list[TrainerCallback] = [_LogBeforeCheckpoint()]
         if self.on_metrics:
             callbacks.append(_MetricsCallback(self.on_metrics, earlier_steps))
         if stage.validation is not None:
@@ -227,6 +227,19 @@ class _ProgressBar(ProgressCallback):
             self.training_bar.set_postfix(shown, refresh=False)
 
 
+class _LogBeforeCheckpoint(TrainerCallback):
+    """Logs the loss at the end of each epoch, where checkpoints are saved, which do not hold the sum of the losses.
+
+    The loss that is logged next is then the same whether the training was interrupted or not.
+    """
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        control.should_log = True
+        return control
+
+
 class _MetricsCallback(TrainerCallback):
     """Passes the logged metrics to `on_metrics`. The MLflow callback of transformers logs 150 parameters besides."""
 
@@ -237,9 +250,18 @@ class _MetricsCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> None:
         numbers = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
+        if "train_loss" in numbers:
+            numbers["train_loss"] = _mean_loss(state.log_history)
         kept = {
             name.replace("eval_", "validation_"): value
             for name, value in numbers.items()
             if not name.endswith(("runtime", "per_second", "flos"))
         }
         self.on_metrics(self.earlier_steps + state.global_step, kept)
+
+
+def _mean_loss(history: Sequence[Mapping[str, float]]) -> float:
+    """Mean loss of all steps, from the logged means; that of the `Trainer` leaves out steps before it was resumed."""
+    logged = [(entry["step"], entry["loss"]) for entry in history if "loss" in entry]
+    steps = np.diff([0, *(step for step, _ in logged)])
+    return float(np.average([loss for _, loss in logged], weights=steps)) if logged else float("nan")
