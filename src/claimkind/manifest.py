@@ -30,14 +30,32 @@ def lock(name: str) -> FileLock:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a draft to write to; it replaces `path` when the block ends without an exception, and else is deleted."""
+def atomic_write(path: Path, *, synced: bool = True) -> Iterator[Path]:
+    """Give a draft to write to; it replaces `path` when the block ends without an exception, and else is deleted.
+
+    Args:
+        path: the file to write.
+        synced: whether the file is on the disk when the block ends. If not, a power failure can leave it cut off.
+    """
     draft = path.with_name(f".{path.name}.part")
     try:
         yield draft
+        if synced:
+            _sync(draft)
         draft.replace(path)
+        if synced:
+            _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or the entries of a folder are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256_file(path: Path) -> str:

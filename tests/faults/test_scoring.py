@@ -17,7 +17,7 @@ from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.labels import one_hot
 from claimkind.models.tfidf import TfidfClassifier, TfidfSettings
-from claimkind.scoring import engine, report, workers
+from claimkind.scoring import engine, journal, report, workers
 from tests.conftest import PLACES, ROOT, TEMPLATES, run_script
 
 SENTENCES = [(template.format(place), kind) for place in PLACES for kind in TEMPLATES for template in TEMPLATES[kind]]
@@ -113,6 +113,86 @@ def test_a_damaged_journal_is_one_sentence(model, tmp_path, monkeypatch):
     (tmp_path / "out.csv.parts" / "journal.json").write_text("")
     with pytest.raises(ClaimkindError, match=r"journal\.json is missing or damaged.*delete the folder to start over"):
         score(model, source, output)
+
+
+def flip(content):
+    return content[:40] + bytes([content[40] ^ 1]) + content[41:]
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "cut off": lambda content: content[: len(content) // 2],
+    "without its last line": lambda content: content[: content.rfind(b"\n", 0, -1) + 1],
+    "another byte": flip,
+    "zeros": lambda content: bytes(len(content)),
+    "gone": None,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", ["part-000002", "rejected-000000", "parts"])
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_damaged_part_is_scored_again(ending, file, damage, model, tmp_path, monkeypatch):
+    # What a power failure leaves of files that were not on the disk yet.
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / f"out.{ending}"
+    score(model, source, tmp_path / f"whole.{ending}")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=3)
+        score(model, source, output)
+    (path,) = (tmp_path / f"out.{ending}.parts").glob(f"{file}.*")
+    if DAMAGES[damage] is None:
+        path.unlink()
+    else:
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    summary = score(model, source, output)
+    assert output.read_bytes() == (tmp_path / f"whole.{ending}").read_bytes()
+    assert (summary.rows, summary.rejected) == (199, 1)
+    rejected = [tmp_path / f"{name}.{ending}.rejected.jsonl" for name in ("out", "whole")]
+    assert rejected[0].read_bytes() == rejected[1].read_bytes()
+
+
+def test_parts_made_by_other_code_are_refused(model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=1)
+        patch.setattr(engine, "code_digest", lambda: "0" * 16)
+        score(model, source, output)
+    with pytest.raises(
+        ClaimkindError, match=r"holds parts made with another code \(0000000000000000, now [0-9a-f]{16}\)"
+    ):
+        score(model, source, output)
+
+
+def test_the_digest_of_the_code_covers_what_predicts_and_what_reads():
+    files = {path.relative_to(journal.PACKAGE).as_posix() for path in journal.code_files()}
+    assert {
+        "labels.py",
+        "io/csv.py",
+        "models/tfidf.py",
+        "models/transformer/inference.py",
+        "scoring/engine.py",
+    } <= files
+    assert len(files) > 50
+
+
+def test_the_output_is_on_the_disk_before_its_parts_are_deleted(model, tmp_path, monkeypatch):
+    source, output = write_input(tmp_path / "in.jsonl", 200), tmp_path / "out.csv"
+    synced, sync, delete = [], os.fsync, journal._delete
+
+    def note(descriptor):
+        synced.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def check(folder):
+        if folder.exists():
+            file, place = output.stat().st_ino, tmp_path.stat().st_ino
+            assert place in synced[synced.index(file) :]
+        delete(folder)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(journal, "_delete", check)
+    score(model, source, output)
+    assert not list(tmp_path.glob("*.parts"))
 
 
 def test_an_output_in_the_folder_of_its_input_goes_on_too(model, tmp_path, monkeypatch):

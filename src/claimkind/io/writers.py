@@ -76,7 +76,7 @@ def make_folder(folder: Path, setting: str) -> None:
 
 def write_part(rows: pd.DataFrame, path: Path) -> None:
     """Write rows to a file of their own, in the format of its ending."""
-    with atomic_write(path) as draft:
+    with atomic_write(path, synced=False) as draft:  # a part that a power failure cut off is known by its digest
         _output_of(path).write(rows, draft)
 
 

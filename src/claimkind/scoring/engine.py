@@ -24,7 +24,7 @@ from claimkind.io.writers import check_output, prepare_report
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, regroup, splits_any
-from claimkind.scoring.journal import Journal, digest_of
+from claimkind.scoring.journal import Journal, code_digest, digest_of
 from claimkind.scoring.report import ReportRows, write_report
 from claimkind.scoring.summary import Summary
 from claimkind.scoring.workers import Labeller, label_chunks
@@ -56,6 +56,7 @@ class Job:
             "input": digest_of(self.files),
             "model": sha256_file(self.labeller.folder / MANIFEST)[:16],
             "version": __version__,
+            "code": code_digest(),
             "compute_dtype": self.labeller.classifier.compute_dtype,
             **vars(self.options),
         }

@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 from filelock import FileLock, Timeout
@@ -16,18 +18,35 @@ from claimkind.errors import ClaimkindError
 from claimkind.io.input_file import InputFile
 from claimkind.io.rows import Rejected
 from claimkind.io.writers import join_parts, make_folder, read_part, write_part
-from claimkind.manifest import atomic_write
+from claimkind.manifest import atomic_write, sha256_file
 
+PACKAGE = Path(__file__).parents[1]
+_LOGGER = logging.getLogger(__name__)
 _JOURNAL = "journal.json"
+_PARTS = "parts.jsonl"
 _LOCK = ".lock"
 # The files in the folder of parts, and their drafts.
-_OWN = re.compile(r"\.lock|\.?(journal\.json|part-\d{6}\.\w+|rejected-\d{6}\.jsonl)(\.part)?")
+_OWN = re.compile(r"\.lock|\.?(journal\.json|parts\.jsonl|part-\d{6}\.\w+|rejected-\d{6}\.jsonl)(\.part)?")
+
+
+_CODE = ("labels.py", "io/**/*.py", "models/**/*.py", "scoring/**/*.py", "text/**/*.py")  # what an output depends on
+
+
+class Part(NamedTuple):
+    """A finished part, as the journal lists it."""
+
+    rows: int
+    sha256: str
+    """Digest of the file with its rows."""
+    rejected: str | None
+    """Digest of the file with its rejected rows; None without any."""
 
 
 class Journal:
     """The parts of one output.
 
-    Rows of a part are written last and in one step, so a part is either complete or not there.
+    The journal lists each finished part with its digest, so that a part that was cut off by a power failure, or damaged
+    later, is scored again.
     """
 
     def __init__(self, output: Path) -> None:
@@ -36,6 +55,7 @@ class Journal:
         self.folder = output.with_name(f"{output.name}.parts")
         self.gone = output.with_name(f".{output.name}.parts.gone")
         self.rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
+        self._parts: list[Part] = []
 
     @property
     def written(self) -> tuple[Path, ...]:
@@ -76,6 +96,7 @@ class Journal:
 
     def _begin(self, fingerprint: Mapping[str, Any]) -> None:
         _delete(self.gone)  # of a run that was killed as it ended
+        self._find_parts()
         if self.done:
             self._check_same(fingerprint)
             return
@@ -84,6 +105,22 @@ class Journal:
                 notes.unlink()
         with atomic_write(self.folder / _JOURNAL) as draft:
             draft.write_text(json.dumps(fingerprint, indent=2) + "\n", encoding="utf-8")
+
+    def _find_parts(self) -> None:
+        """Keep the finished parts up to the first that is damaged."""
+        listed = _read_list(self.folder / _PARTS)
+        self._parts = []
+        for number, part in enumerate(listed):
+            if not self._is_whole(number, part):
+                _LOGGER.warning("%s is damaged; it and the parts after it are scored again", self._part(number))
+                break
+            self._parts.append(part)
+        with atomic_write(self.folder / _PARTS) as draft:
+            draft.write_text("".join(json.dumps(part._asdict()) + "\n" for part in self._parts), encoding="utf-8")
+
+    def _is_whole(self, number: int, part: Part) -> bool:
+        written = self._part(number)
+        return written.is_file() and (part.sha256, part.rejected) == (_digest(written), _digest(self._notes(number)))
 
     def _check_own(self) -> None:
         """Refuse to begin where files of others would be deleted or replaced."""
@@ -125,17 +162,20 @@ class Journal:
     @property
     def done(self) -> int:
         """The number of finished parts; they are written in order."""
-        number = 0
-        while self._part(number).is_file():
-            number += 1
-        return number
+        return len(self._parts)
 
     def write(self, number: int, rows: pd.DataFrame, rejected: Sequence[Rejected]) -> None:
-        """Write a part, and which of its rows were rejected."""
+        """Write the next part, and which of its rows were rejected."""
+        notes = self._notes(number)
+        notes.unlink(missing_ok=True)  # of a part that is scored again
         if rejected:
-            with atomic_write(self._notes(number)) as draft:
+            with atomic_write(notes, synced=False) as draft:
                 draft.write_text("".join(json.dumps(r._asdict()) + "\n" for r in rejected), encoding="utf-8")
         write_part(rows, self._part(number))
+        part = Part(len(rows), sha256_file(self._part(number)), sha256_file(notes) if rejected else None)
+        with (self.folder / _PARTS).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(part._asdict()) + "\n")
+        self._parts.append(part)
 
     def read(self, number: int) -> tuple[pd.DataFrame, list[Rejected]]:
         """The rows of a finished part, and those that were rejected in it."""
@@ -160,6 +200,20 @@ class Journal:
         # Renamed first: what is left of a half-deleted folder must not pass for the parts of another run.
         self.folder.rename(self.gone)
         _delete(self.gone)
+
+
+def _read_list(path: Path) -> list[Part]:
+    """The parts that a list names, up to a line that was cut off."""
+    parts = []
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            parts.append(Part(**json.loads(line)))
+    return parts
+
+
+def _digest(path: Path) -> str | None:
+    """The sha256 of a file; None if there is none."""
+    return sha256_file(path) if path.is_file() else None
 
 
 def _files(folder: Path) -> list[Path]:
@@ -193,3 +247,17 @@ def digest_of(files: Sequence[InputFile]) -> str:
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def code_digest() -> str:
+    """16 hex digits that change with the code that an output depends on, also where the version stays the same."""
+    digest = hashlib.sha256()
+    for file in code_files():
+        digest.update(f"{file.relative_to(PACKAGE).as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def code_files() -> list[Path]:
+    """The modules that an output depends on, in the order of their names."""
+    return sorted(file for pattern in _CODE for file in PACKAGE.glob(pattern))
