@@ -6,9 +6,13 @@ EXTRAS ?= offline,dev
 # For a CPU-only torch where the package index offers a larger build: TORCH_INDEX_URL=https://… make install
 TORCH_INDEX_URL ?=
 TORCH_OPTIONS := $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+# The versions to install; empty for the newest ones that pyproject.toml allows.
+CONSTRAINTS ?= -c constraints.txt
+# uv is faster than pip, and installs the same versions.
+INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/pip install) --quiet
 ARTICLE := seeds/documents/article.md
 
-.PHONY: help install demo test check fix lint clean
+.PHONY: help install demo test slow browser spark check fix lint coverage package clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -18,8 +22,8 @@ install: $(VENV)/.installed ## make .venv with everything that demo and test nee
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"found Python {v[0]}.{v[1]}, expected 3.11 to 3.13: give PYTHON=python3.12, say")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet $(TORCH_OPTIONS) -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	$(INSTALL) $(TORCH_OPTIONS) $(CONSTRAINTS) torch
+	$(INSTALL) $(CONSTRAINTS) -e '.[$(EXTRAS)]'
 	@touch $@
 
 demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article, in minutes
@@ -37,6 +41,22 @@ demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article,
 test: install ## the fast tests
 	$(BIN)/pytest
 
+slow: install ## the tests that take more than some seconds
+	$(BIN)/pytest -m slow
+
+browser: install ## the tests that drive Chromium
+	$(BIN)/pytest -m browser
+
+spark: install ## the tests that need Java
+	$(INSTALL) $(CONSTRAINTS) -e '.[spark]'
+	$(BIN)/pytest -m spark
+
+coverage: install ## the share of lines that the fast tests run, by file
+	$(BIN)/pytest --cov=claimkind --cov-report=term:skip-covered
+
+package: install ## build the wheel and the source distribution in dist/
+	$(BIN)/python -m build
+
 check: install lint test ## ruff, mypy and the fast tests
 
 lint: install
@@ -49,5 +69,5 @@ fix: install ## let ruff mend what it can
 	$(BIN)/ruff format
 
 clean: ## remove .venv, the MLflow store, datasets, checkpoints and downloads; other files in data/ stay
-	rm -rf $(VENV) mlflow.db mlruns multirun outputs build
+	rm -rf $(VENV) mlflow.db mlruns multirun outputs build dist
 	rm -rf $(addprefix data/,checkpoints corpora demo studies.db) $(dir $(wildcard data/*/train.parquet))

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from claimkind.config import SCHEMAS, PathsConfig, explain, field_names, nearest, register_schemas, to_schema
-from claimkind.errors import ClaimkindError, first_line
+from claimkind.errors import ClaimkindError, first_line, missing_packages_explained
 from claimkind.help import help_text
 
 
@@ -87,7 +87,7 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
 
     def run_job(config: DictConfig) -> None:
         try:
-            with _permission_errors_explained():
+            with _permission_errors_explained(), missing_packages_explained():
                 _print_result(_function_of(name)(to_schema(config, SCHEMAS[name])))
         except ClaimkindError as error:
             _print_result(error.result)

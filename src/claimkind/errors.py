@@ -1,7 +1,11 @@
 """The exceptions that our own code raises, and what those of others say."""
 
+import contextlib
 import errno
 import re
+from collections import Counter
+from collections.abc import Iterator
+from importlib.metadata import requires
 
 
 class ClaimkindError(Exception):
@@ -43,3 +47,30 @@ def is_disk_full(error: BaseException) -> bool:
             return True
         found = found.__cause__ or found.__context__
     return False
+
+
+@contextlib.contextmanager
+def missing_packages_explained() -> Iterator[None]:
+    """Name the extra that holds a package which is not installed.
+
+    Raises:
+        ClaimkindError: an extra of claimkind holds it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extra = _extra_with(package)
+        if extra is None:
+            raise
+        raise ClaimkindError(
+            f"{package} is not installed, expected the extra {extra}: pip install 'claimkind[{extra}]'"
+        ) from None
+
+
+def _extra_with(package: str) -> str | None:
+    """The smallest extra that holds a package, since some extras hold others."""
+    entries = [re.match(r"([\w-]+).*extra == ['\"](\w+)['\"]", entry) for entry in requires("claimkind") or []]
+    named = [(found[1].replace("-", "_").lower(), found[2]) for found in entries if found]
+    sizes = Counter(extra for _, extra in named)
+    return min((extra for name, extra in named if name == package.lower()), key=sizes.__getitem__, default=None)

@@ -80,7 +80,7 @@ def _train_and_test(settings: dict[str, Any], benchmark: QualityBenchmark) -> di
     try:
         system = _build_system(settings).fit(rows.texts, rows.labels, rows.validation)
     except ModuleNotFoundError as error:
-        return {"macro F1": f"{error.name} is not installed: pip install -e '.[bench]'"}
+        return {"macro F1": f"{error.name} is not installed: pip install 'claimkind[bench]'"}
     trained = time.perf_counter()
     predicted = system.predict(test_texts)
     ended = time.perf_counter()

@@ -111,7 +111,7 @@ def _installed(names: Sequence[str]) -> list[TransformerBackend]:
     backends = [TRANSFORMER_BACKENDS[name] for name in names]
     installed = [backend for backend in backends if backend.is_installed()]
     if not installed:
-        raise ClaimkindError(f"nothing is installed for {', '.join(names)}: pip install -e '.[bench]'")
+        raise ClaimkindError(f"nothing is installed for {', '.join(names)}: pip install 'claimkind[bench]'")
     return installed
 
 

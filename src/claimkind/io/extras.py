@@ -20,7 +20,9 @@ def import_extra(module: str, package: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UnreadableError(f"needs {package}, expected the extra formats: pip install -e '.[formats]'") from None
+        raise UnreadableError(
+            f"needs {package}, expected the extra formats: pip install 'claimkind[formats]'"
+        ) from None
 
 
 def read_bytes(file: InputFile) -> bytes:

@@ -1,5 +1,6 @@
 """Attribution: how much each word of a sentence contributes to its predicted label."""
 
+import importlib.util
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,6 +23,16 @@ class Word(NamedTuple):
     """How much the probability of the label falls when the word is removed; negative where it rises."""
 
 
+def check_installed() -> None:
+    """Check that Captum can be imported, without importing it.
+
+    Raises:
+        ClaimkindError: it is not installed.
+    """
+    if importlib.util.find_spec("captum") is None:
+        raise ClaimkindError("captum is not installed, expected the extra explain: pip install 'claimkind[explain]'")
+
+
 def attribute_words(classifier: Predictor, text: str) -> list[Word]:
     """Weigh the words of a text by occlusion (Zeiler and Fergus 2014): each is removed in turn.
 
@@ -33,13 +44,10 @@ def attribute_words(classifier: Predictor, text: str) -> list[Word]:
     Raises:
         ClaimkindError: Captum is not installed.
     """
-    try:  # imported here, since scoring without `explain` needs neither
-        import torch
-        from captum.attr import FeatureAblation
-    except ModuleNotFoundError:
-        raise ClaimkindError(
-            "captum is not installed, expected the extra explain: pip install -e '.[explain]'"
-        ) from None
+    check_installed()
+    import torch  # here, since scoring without `explain` needs neither
+    from captum.attr import FeatureAblation
+
     spans = [match.span() for match in _WORD.finditer(text)]
     if not spans:
         return []

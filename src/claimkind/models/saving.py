@@ -125,8 +125,11 @@ def _class_of(family: str, folder: Path) -> type[Classifier]:
         try:
             found: type[Classifier] = vars(importlib.import_module(f"claimkind.models.{family}"))[name]
             return found
-        except (ModuleNotFoundError, KeyError):
+        except KeyError:
             pass
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("claimkind."):
+                raise  # a package that the family needs is not installed
     raise ClaimkindError(f"{folder} is of the family {family!r}, which this version of claimkind does not have: update")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from claimkind import models
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, missing_packages_explained
 from claimkind.io.rows import Chunk
 from claimkind.models.base import Predictor
 from claimkind.models.prediction import label_with_windows
@@ -77,8 +77,9 @@ def load(model_uri: str | Path) -> SentenceLabeller:
     """Load a saved model; see `claimkind.load`."""
     if not str(model_uri).strip():
         raise ClaimkindError("the model has no URI, expected models:/NAME@ALIAS, models:/ID or a folder: give one")
-    if Path(model_uri).is_dir():
-        return SentenceLabeller(models.load(models.saved_folder(Path(model_uri))))
-    from claimkind import tracking  # imports MLflow, which takes seconds
+    with missing_packages_explained():
+        if Path(model_uri).is_dir():
+            return SentenceLabeller(models.load(models.saved_folder(Path(model_uri))))
+        from claimkind import tracking  # imports MLflow, which takes seconds
 
-    return SentenceLabeller(tracking.fetch_model(str(model_uri)))
+        return SentenceLabeller(tracking.fetch_model(str(model_uri)))

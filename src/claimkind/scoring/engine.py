@@ -22,6 +22,7 @@ from claimkind.io.rows import Chunk, Rejected
 from claimkind.io.stdin import open_path
 from claimkind.io.writers import check_output, prepare_report
 from claimkind.manifest import MANIFEST, sha256_file
+from claimkind.models.attribution import check_installed
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, regroup, splits_any
 from claimkind.scoring.journal import Journal, code_digest, digest_of
@@ -71,8 +72,6 @@ def run(config: ScoreConfig) -> Summary:
     Raises:
         ClaimkindError: the input, the output or the model is not as it should be, or too many rows are rejected.
     """
-    from claimkind import tracking
-
     options = ReadOptions(
         config.unit, config.text_column, config.id_column, config.chunk_size, parse_separator(config.separator),
         config.line_breaks, config.kinds,
@@ -81,12 +80,12 @@ def run(config: ScoreConfig) -> Summary:
     report = _prepare_report(config.report, explain=config.explain)
     with open_path(config.input) as source:
         journal, listing = _check_files(source, Path(config.output))
-        folder = tracking.fetch_folder(config.model_uri)
+        folder, reference = _fetch_model(config.model_uri)
         only_kind = SENTENCE if options.kinds == "sentences" and splits_any(listing.files, options) else None
         labeller = Labeller(models.load(folder), folder, config.processes, only_kind)
         job = Job(source, listing.files, options, labeller, journal, config.max_rejected)
         shown = ReportRows(split=job.splits)
-        summary = Summary(journal.output, journal.rejected_path, tracking.fetch_reference(config.model_uri))
+        summary = Summary(journal.output, journal.rejected_path, reference)
         summary.passed_over = listing.passed_over
         for rows in score(job, summary):
             if report:
@@ -97,6 +96,15 @@ def run(config: ScoreConfig) -> Summary:
     return summary
 
 
+def _fetch_model(model_uri: str) -> tuple[Path, Any]:
+    """The folder of a saved model, and the shares of labels that its training run logged, if there is one."""
+    if Path(model_uri).is_dir():
+        return models.saved_folder(Path(model_uri)), None
+    from claimkind import tracking  # imports MLflow, which a folder does not need
+
+    return tracking.fetch_folder(model_uri), tracking.fetch_reference(model_uri)
+
+
 def _check_processes(processes: int | None) -> None:
     if processes is not None and processes < 1:
         raise ClaimkindError(f"processes={processes}, expected 1 or more, or null")
@@ -105,6 +113,8 @@ def _check_processes(processes: int | None) -> None:
 def _prepare_report(report: str | None, *, explain: bool) -> Path | None:
     if explain and not report:
         raise ClaimkindError("explain=true shows words in the report, expected one: give report=FILE.html too")
+    if explain:
+        check_installed()
     if not report:
         return None
     prepare_report(Path(report))

@@ -116,7 +116,7 @@ def _spark_errors() -> tuple[type[Exception], ...]:
         from pyspark.errors import PySparkException
     except ModuleNotFoundError:
         raise ClaimkindError(
-            "pyspark is not installed, expected the extra spark: pip install -e '.[spark]', and Java 17 or newer"
+            "pyspark is not installed, expected the extra spark: pip install 'claimkind[spark]', and Java 17 or newer"
         ) from None
     return PySparkException, Py4JError
 

@@ -24,7 +24,7 @@ def run(config: TuneConfig) -> SearchResult:
         ClaimkindError: Optuna is not installed, the search space or a setting is wrong, or trials keep failing.
     """
     if optuna is None:
-        raise ClaimkindError("optuna is not installed, expected the extra tune: pip install -e '.[tune]'")
+        raise ClaimkindError("optuna is not installed, expected the extra tune: pip install 'claimkind[tune]'")
     if config.resume or config.run_name:
         raise ClaimkindError(
             "resume and run_name are settings of one training: a search resumes by itself, see study_name"

@@ -68,7 +68,7 @@ def test_a_missing_extra_is_one_sentence(ending, package, tmp_path, monkeypatch)
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    sentence = f"needs {package}, expected the extra formats: pip install -e '.[formats]'"
+    sentence = f"needs {package}, expected the extra formats: pip install 'claimkind[formats]'"
     if holds_documents(find_files(path)[0]):
         assert rejection(path) == sentence
     else:
