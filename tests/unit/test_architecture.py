@@ -14,7 +14,7 @@ PACKAGE = Path(claimkind.__file__).parent
 LAYERS = (
     "errors", "labels", "manifest", "config", "help", "command", "text", "metrics", "io", "dataset", "models",
     "tracking", "evaluation", "scoring", "training", "benchmarks",
-    "__init__",
+    "__init__", "__main__",
 )  # fmt: skip
 MAY_IMPORT_MLFLOW = {"tracking", "scoring/pyfunc.py", "scoring/spark.py"}
 
