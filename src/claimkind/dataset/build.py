@@ -68,6 +68,7 @@ def _build(dataset: DatasetConfig, folder: Path) -> BuildSummary:
     check_shares(shares)
     sources = _build_sources(dataset.sources)
     read = read_sources(sources)
+    read["first_label"] = read["label"]
     corrected = apply_corrections(read, dataset.corrections)
     usable = pin_documents(select_usable(read, dataset.licence), dataset.always_test)
     keys = pd.Series([normalise(text) for text in usable["text"]])
@@ -97,9 +98,12 @@ def _build_sources(settings: Mapping[str, Any]) -> dict[str, Source]:
 
 
 def _assign_splits(found: Deduplicated, shares: dict[str, float], seed: int) -> pd.Series:
-    """The split of each row. Duplicates have one too: evidence is measured on all that sources say of a sentence."""
+    """The split of each row. Duplicates have one too: evidence is measured on all that sources say of a sentence.
+
+    The labels before corrections decide the strata, so that a correction moves no row to another split.
+    """
     pinned = found.rows["pinned"].groupby(found.rows["group"]).transform("any")
-    kept = found.rows.assign(pinned=pinned)[found.kept]
+    kept = found.rows.assign(pinned=pinned, label=found.rows["first_label"])[found.kept]
     splits = split_by_group(kept, shares=shares, seed=seed)
     return found.rows["group"].map(dict(zip(kept["group"], splits, strict=True)))
 

@@ -56,6 +56,22 @@ def test_the_card_says_what_is_in_it(seeds, tmp_path):
     assert "| all | 180 | 1 | 1 |" in card
 
 
+def test_a_correction_moves_no_row_to_another_split(seeds, tmp_path):
+    folder = build_in(tmp_path, seeds)
+    before = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "validation", "test")}
+    # Enough of one document to change its most frequent label, by which documents are put into strata.
+    rows = pd.concat(before.values())
+    wrong = rows[(rows["document"] == "jurby") & (rows["label"] != "opinion")]
+    wrong.assign(corrected="opinion").to_csv(tmp_path / "c.csv", index=False)
+    build_in(tmp_path, seeds, corrections=[str(tmp_path / "c.csv")])
+    after = {name: pd.read_parquet(folder / f"{name}.parquet") for name in before}
+    assert {name: part["id"].tolist() for name, part in after.items()} == {
+        name: part["id"].tolist() for name, part in before.items()
+    }
+    corrected = pd.concat(after.values())
+    assert set(corrected.loc[corrected["document"] == "jurby", "label"]) == {"opinion"}
+
+
 def test_a_dataset_that_was_not_built_says_how_to(tmp_path):
     with pytest.raises(ClaimkindError, match=r"build it with `python scripts/build_dataset\.py dataset=tiny`"):
         load_dataset(tmp_path, "tiny")
