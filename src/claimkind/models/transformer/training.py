@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from datasets import Dataset
+from sklearn.metrics import f1_score
 from transformers import (
     DataCollatorWithPadding,
     EarlyStoppingCallback,
@@ -23,8 +24,7 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
-from claimkind.labels import LABELS, has_hard_label
-from claimkind.metrics.scores import macro_f1
+from claimkind.labels import has_hard_label
 from claimkind.models.base import Examples, OnMetrics
 from claimkind.models.transformer.encoders import Pretrained
 from claimkind.models.transformer.layers import computes_bf16, layer_of
@@ -102,7 +102,7 @@ class FineTuning:
         yield _Stage(rows, held_out, settings.epochs, settings.learning_rate, folder)
 
     def _encode(self, examples: Examples, weights: np.ndarray) -> Dataset:
-        """Token ids, and as `labels` the evidence followed by the weight of the row: (n, 4)."""
+        """Token ids, and as `labels` the evidence followed by the weight of the row: (n, classes + 1)."""
         tokenizer = WindowTokenizer(self.pretrained.tokenizer, self.settings.max_length)
         labels = np.column_stack([examples.evidence, weights]).astype(np.float32)
         return Dataset.from_dict({"input_ids": tokenizer.truncate(examples.texts), "labels": labels.tolist()})
@@ -213,7 +213,9 @@ class _RDropTrainer(Trainer):
 
 def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
     logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-    return {"macro_f1": macro_f1(labels[:, : len(LABELS)].argmax(axis=1), logits.argmax(axis=1))}
+    classes = range(logits.shape[1])
+    truth, predicted = labels[:, :-1].argmax(axis=1), logits.argmax(axis=1)
+    return {"macro_f1": float(f1_score(truth, predicted, labels=classes, average="macro", zero_division=0))}
 
 
 class _ProgressBar(ProgressCallback):
