@@ -255,9 +255,10 @@ def test_rows_without_a_hard_label_come_first_at_half_the_rate(tiny_encoder):
     # Twenty steps over the soft rows at up to 0.005 (times 5 for the head), then forty at up to 0.01.
     steps, rates = np.array(seen).T
     rates = rates / max(rates)
-    assert steps.tolist() == [10, 20, 30, 40, 50, 60]
-    assert rates[0] < 0.6
-    assert rates[1] < rates[0] < rates[2]
+    assert steps.tolist() == list(range(2, 62, 2))  # the end of each epoch
+    soft, hard = rates[steps <= 20], rates[steps > 20]
+    assert soft.max() < 0.6
+    assert soft[-1] < soft[0] < hard[0]
     # The rows with a hard label decide.
     predicted = classifier.predict_proba(TEXTS).argmax(axis=1)
     assert [LABELS[index] for index in predicted] == NAMES
