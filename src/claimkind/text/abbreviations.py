@@ -35,7 +35,7 @@ AMBIGUOUS = _words(
     ore pa penn que tenn tex va vt w.va wash wis wyo
     ave bldg blvd ct expy hwy ln pkwy pl rd rte sq ter
     al cit ibid
-    bil bln bn mil mio mln mn mrd tn trn
+    bil bln bn mil mio mln mn mrd tn tril trn
     cm cu ft gal hp hr hrs kg km kph lb lbs mi mins mm mph oz qt tbsp tsp yd yds yr yrs
     com comm const ctr dist exec fed mgr mgmt supp suppl
     """
@@ -121,6 +121,13 @@ DATES_AND_ZONES = _words(
     """
 )
 """Go on after a time of day: `9 a.m. Monday`, `8 p.m. Eastern`."""
+
+NUMBERED_PARTS = (
+    "Act|Annex|Appendix|Article|Box|Case|Chapter|Clause|Day|Exercise|Exhibit|Factor|Figure|Item|Lesson|Lot|Myth|Part"
+    "|Phase|Point|Principle|Question|Reason|Rule|Scene|Section|Stage|Step|Table|Theorem|Tip|Title|Unit|Volume|Week"
+    r"|(?:Art|Ch|Fig|No|Nr|Sec|Vol)\."
+)
+"""Begin the marker of a list or a heading together with a number: *Step 1.*, *Article 5.*"""
 
 LETTERED = _words(
     """

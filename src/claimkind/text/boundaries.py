@@ -14,8 +14,8 @@ from typing import NamedTuple
 from claimkind.text import abbreviations as words
 
 OPENERS = "\"“„‘'«([{*_~`¿¡"
-CLOSERS = "\"”“’'»)]}*_~`"
-_QUOTES = frozenset("\"”’'»“‘«„")
+CLOSERS = "\"”“’'»«›)]}*_~`"
+_QUOTES = frozenset("\"”’'»“‘«„›")
 _SHORTEST_PLAIN_WORD = 4
 _CAN_CLOSE_A_NAME = frozenset({"inc", "co", "corp", "ltd", "llc", "plc", "jr", "sr", "esq", "phd", "ph.d"})
 
@@ -23,13 +23,16 @@ _AFTER = re.compile(
     rf"(?P<dash>[–—-]*)\s?(?P<openers>[{re.escape(OPENERS)}]*)\s?"
     r"(?P<word>[^\W\d_][\w’'&-]*|)\.?(?:\s+(?P<second>\w[\w’'-]*))?"
 )
+# "1", "(a)", "II", and with a word before it: "Step 1", "Article 5", "§ 2"
 _LIST_MARKER = re.compile(
-    rf"(?:[•–—#+-]+\s*)?[{re.escape(OPENERS)}]*(?:\d{{1,3}}(?:\.\d{{1,2}})*|[ivxlIVXL]{{1,6}}|[A-Za-z])?\)?"
+    rf"(?:[•–—#+-]+\s*)?[{re.escape(OPENERS)}]*(?:(?:{words.NUMBERED_PARTS})\s+(?=[\dIVXL])|§+\s*)?"
+    r"(?:\d{1,3}(?:\.\d{1,2})*|[ivxlIVXL]{1,6}|[A-Za-z])?\)?\s?"
 )
 _ACRONYM = re.compile(r"(?:.*[^A-Za-z.])?(?:[A-Za-z]\.)+[A-Za-z]")
 _INITIAL = re.compile(r"(?:.*[()/&-])?[^\W\d_]")
 _NUMBER = re.compile(r"[A-Z]?\d.*|[A-Z]|[IVXL]+")
 _TIME = re.compile(r"(?:.*\d)?[ap]\.?m")
+_INCHES = re.compile(r"\d\s?in$")
 _NEW_START = re.compile(r"https?:|www\.|\.\.|…")
 _SPEAKER_TAG = re.compile(
     rf"(?:(?:[A-Z][\w.’'-]*|the|[a-z]+)\s+){{1,4}}(?:{words.SPEECH_VERBS})\b|(?:{words.SPEECH_VERBS})\s+[A-Z]"
@@ -119,7 +122,7 @@ def _full_stop_ends(candidate: Candidate, after: _After) -> bool:
     word = _last_word(candidate.before)
     key = word.lower()
     if after.first.islower():
-        return not candidate.closers and _is_plain(word)
+        return not candidate.closers and _is_plain(word) and not _INCHES.search(candidate.before)
     if _TIME.fullmatch(key):
         return _time_ends(after)
     if word[-1:].isupper() and _INITIAL.fullmatch(word):
@@ -181,7 +184,8 @@ def _may_end_here(key: str, after: _After) -> bool:
         return False
     if _is_plural(after.word) and _ACRONYM.fullmatch(key):
         return not after.has(words.NAMES_AFTER_COUNTRY) and after.second not in words.STARTERS
-    return key in _CAN_CLOSE_A_NAME and (after.second in words.VERBS or after.second.endswith("ed"))
+    is_verb = after.second in words.VERBS or after.second.endswith("ed")
+    return key in _CAN_CLOSE_A_NAME and is_verb and not after.has(_CAN_CLOSE_A_NAME)  # "Acme Co. Ltd. fell"
 
 
 def _is_plural(word: str) -> bool:

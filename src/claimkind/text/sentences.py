@@ -16,8 +16,10 @@ _MARK = re.compile(
     (?P<marks> [.!?…] (?<![.!?…]{2}) [.!?…]*+ )  # a whole row, or long rows would take quadratic time
     (?P<closers> [CLOSERS]*+ )
     (?P<references> (?:
-        \s?\[(?:\d[\d\ ,–-]{0,25}|citation\ needed)\](?![(\w])
-      | \[\w[\w\ ]{0,25}\](?![(\w])             # [note 1]
+        \s?\[(?:\d[\d\ ,–-]{0,25}|citation\ needed)\](?::\ ?\d[\d,–-]{0,20})?(?![(\w])
+      | \[\w[\w\ –-]{0,25}\??\](?![(\w])         # [note 1], [dubious – discuss]
+      | </\w{1,10}>
+      | [\x00-\x08\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]  # invisible
       | [¹²³⁰-⁹†‡]
       | (?<=[a-z]{4}\.)\d{1,2}(?=\s)            # a note: "innovation.23 It"
       | \s[\])}”’»](?=\s)                      # a closing mark that stands alone
@@ -101,7 +103,9 @@ def _ends_plainly(text: str, start: int, mark: re.Match[str]) -> bool:
     if text[place] != "." or mark.start("blank") > place + 1 or not text[end].isupper():
         return False
     parts = text[max(start, place - _NEAR) : place].rsplit(None, 1)
-    return len(parts) > 1 and parts[1].isalpha() and len(parts[1]) > 1 and parts[1].lower() not in ABBREVIATIONS
+    if len(parts) < 2 or len(parts[1]) < 2 or not parts[1].isalpha():
+        return False
+    return not parts[1].isupper() and parts[1].lower() not in ABBREVIATIONS  # "Part II. The Rise"
 
 
 def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
