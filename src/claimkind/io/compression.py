@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-"""What reading a file may raise, a compressed one included."""
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+"""What reading a file may raise, a compressed one included; the last one is for unusual methods of compression."""
 
 
 def _open_zstandard(path: Path, mode: str) -> Any:

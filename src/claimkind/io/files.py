@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, first_line
 from claimkind.io.compression import COMPRESSIONS, ending_of
 from claimkind.io.formats import FORMATS
 from claimkind.io.input_file import InputFile
+from claimkind.io.rows import Rejected
 
 ARCHIVE = ".zip"
 # What notebooks, macOS, Delta Lake and Spark put next to data; names that begin with a dot are hidden too.
@@ -31,11 +32,13 @@ class Listing(NamedTuple):
     """Those that are read, in the order of their names."""
     passed_over: Counter[str]
     """How many are not read, by ending; `hidden` for those that begin with a dot or belong to another program."""
+    rejected: list[Rejected]
+    """Archives that are damaged, and encrypted files in archives."""
 
 
-def find_files(path: Path, left_out: Collection[Path] = ()) -> list[InputFile]:
+def find_files(path: Path) -> list[InputFile]:
     """The files of an input that can be read; see `list_files`."""
-    return list_files(path, left_out).files
+    return list_files(path).files
 
 
 def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
@@ -61,6 +64,8 @@ def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
         listing = listing._replace(files=[_standing_alone(file, len(listing.files)) for file in listing.files])
     if listing.files:
         return listing
+    if listing.rejected:
+        raise ClaimkindError(f"{listing.rejected[0].file} {listing.rejected[0].reason}")
     if path.is_file() and path.suffix.lower() != ARCHIVE:
         raise ClaimkindError(
             f"{path} has an unknown ending, expected one of {_ENDINGS}: convert it, or rename it where only the name "
@@ -77,38 +82,40 @@ def _standing_alone(file: InputFile, count: int) -> InputFile:
 def _list(found: Iterable[tuple[Path, Path]], left_out: Collection[Path], *, keep_hidden: bool = False) -> Listing:
     """List files, each with the path that names it."""
     excluded = {path.resolve() for path in left_out}
-    files: list[InputFile] = []
-    passed_over: Counter[str] = Counter()
+    listing = Listing([], Counter(), [])
     for path, name in sorted(found):
         if not path.is_file() or not excluded.isdisjoint([path.resolve(), *path.resolve().parents]):
             continue
         if _is_hidden(name) and not keep_hidden:
-            passed_over["hidden"] += 1
+            listing.passed_over["hidden"] += 1
         elif path.suffix.lower() == ARCHIVE:
-            _list_archive(path, name, files, passed_over)
+            _list_archive(path, name, listing)
         elif _is_readable(path):
-            files.append(InputFile(path, _printable(name.as_posix()), alone=False, partitions=_partitions(name)))
+            listing.files.append(InputFile(path, _printable(name.as_posix()), False, partitions=_partitions(name)))
         else:
-            passed_over[_kind(path)] += 1
-    return Listing(files, passed_over)
+            listing.passed_over[_kind(path)] += 1
+    return listing
 
 
-def _list_archive(path: Path, name: Path, files: list[InputFile], passed_over: Counter[str]) -> None:
+def _list_archive(path: Path, name: Path, listing: Listing) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted((info.filename, info.flag_bits & 1) for info in archive.infolist() if not info.is_dir())
-    except zipfile.BadZipFile:
-        passed_over[f"damaged {ARCHIVE}"] += 1
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        reason = f"cannot be read ({first_line(error)}), expected {ARCHIVE}: check it"
+        listing.rejected.append(Rejected(_printable(name.as_posix()), None, reason))
         return
     for member, encrypted in members:
         inner = PurePosixPath(member)
+        full = _printable(f"{name.as_posix()}/{member}")
         if _is_hidden(inner):
-            passed_over["hidden"] += 1
-        elif encrypted or inner.suffix.lower() in COMPRESSIONS or not _is_compressible(inner.suffix.lower()):
-            passed_over[f"{_kind(inner)} in {ARCHIVE}"] += 1
+            listing.passed_over["hidden"] += 1
+        elif inner.suffix.lower() in COMPRESSIONS or not _is_compressible(inner.suffix.lower()):
+            listing.passed_over[f"{_kind(inner)} in {ARCHIVE}"] += 1
+        elif encrypted:
+            listing.rejected.append(Rejected(full, None, "is encrypted, expected no password: extract it first"))
         else:
-            full = _printable(f"{name.as_posix()}/{member}")
-            files.append(InputFile(path, full, False, member, _partitions(name / inner)))
+            listing.files.append(InputFile(path, full, False, member, _partitions(name / inner)))
 
 
 def _walk(folder: Path) -> Iterator[Path]:

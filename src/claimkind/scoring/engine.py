@@ -1,5 +1,6 @@
 """The scoring engine: read in chunks, split documents into sentences, label, write, and lose nothing on the way."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from claimkind.io.dialects import parse_separator
 from claimkind.io.files import Listing, list_files
 from claimkind.io.input_file import InputFile
 from claimkind.io.readers import count_rows
-from claimkind.io.rows import Chunk, Rejected
+from claimkind.io.rows import Chunk, Rejected, chunk_of
 from claimkind.io.stdin import open_path
 from claimkind.io.writers import check_output, prepare_report
 from claimkind.manifest import MANIFEST, sha256_file
@@ -45,6 +46,8 @@ class Job:
     journal: Journal
     max_rejected: int | None
     """Rows that may be rejected before the run stops; None sets no limit."""
+    unreadable: Sequence[Rejected] = ()
+    """Files that were found, but cannot be opened."""
 
     @property
     def splits(self) -> bool:
@@ -79,11 +82,11 @@ def run(config: ScoreConfig) -> Summary:
     _check_processes(config.processes)
     report = _prepare_report(config.report, explain=config.explain)
     with open_path(config.input) as source:
-        journal, listing = _check_files(source, Path(config.output))
+        journal, listing = _check_files(source, Path(config.output), report)
         folder, reference = _fetch_model(config.model_uri)
         only_kind = SENTENCE if options.kinds == "sentences" and splits_any(listing.files, options) else None
         labeller = Labeller(models.load(folder), folder, config.processes, only_kind)
-        job = Job(source, listing.files, options, labeller, journal, config.max_rejected)
+        job = Job(source, listing.files, options, labeller, journal, config.max_rejected, listing.rejected)
         shown = ReportRows(split=job.splits)
         summary = Summary(journal.output, journal.rejected_path, reference)
         summary.passed_over = listing.passed_over
@@ -121,13 +124,16 @@ def _prepare_report(report: str | None, *, explain: bool) -> Path | None:
     return Path(report)
 
 
-def _check_files(source: Path, output: Path) -> tuple[Journal, Listing]:
-    """Find the input's files, and refuse an output that would overwrite one of them."""
+def _check_files(source: Path, output: Path, report: Path | None) -> tuple[Journal, Listing]:
+    """Find the input's files, and refuse an output or a report that would overwrite one of them."""
     check_output(output)
     journal = Journal(output)
-    listing = list_files(source, journal.written)
-    if {file.path.resolve() for file in listing.files} & {path.resolve() for path in journal.written}:
-        raise ClaimkindError(f"output={output} would overwrite input={source}: choose another name")
+    reports = [report] if report else []
+    listing = list_files(source, [*journal.written, *reports])
+    inputs = {file.path.resolve() for file in listing.files}
+    for name, path, written in (("output", output, journal.written), ("report", report, reports)):
+        if not inputs.isdisjoint(one.resolve() for one in written):
+            raise ClaimkindError(f"{name}={path} would overwrite input={source}: choose another name")
     return journal, listing
 
 
@@ -209,7 +215,8 @@ def _advance(progress: Any, summary: Summary, size: int | None) -> None:
 
 def _scored(job: Job, joined: Counter[str]) -> Iterator[tuple[pd.DataFrame, list[Rejected]]]:
     """The rows of each part and those rejected in it: read where it is done, else scored and written."""
-    chunks = regroup(read_units(job.files, job.options, joined=joined), job.options.chunk_size)
+    units = itertools.chain([chunk_of([], list(job.unreadable))], read_units(job.files, job.options, joined=joined))
+    chunks = regroup(units, job.options.chunk_size)
     done = job.journal.done
     for number in range(done):
         next(chunks, None)

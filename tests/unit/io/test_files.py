@@ -67,12 +67,32 @@ def test_an_archive_of_several_files_is_read_as_a_folder(tmp_path):
     assert [file.name for file in find_files(tmp_path)] == ["a.zip/a.csv", "a.zip/b/c.txt", "e.csv"]
 
 
-def test_an_archive_that_is_none_is_counted(tmp_path):
+def test_an_archive_that_is_damaged_is_rejected_as_a_file(tmp_path):
     write(tmp_path / "a.zip", "no archive")
     write(tmp_path / "b.csv")
-    assert list_files(tmp_path).passed_over == {"damaged .zip": 1}
-    with pytest.raises(ClaimkindError, match=r"a\.zip holds no file that can be read, expected one of \.txt"):
+    (rejected,) = list_files(tmp_path).rejected
+    assert rejected == ("a.zip", None, "cannot be read (File is not a zip file), expected .zip: check it")
+    with pytest.raises(ClaimkindError, match=r"a\.zip cannot be read \(File is not a zip file\)"):
         find_files(tmp_path / "a.zip")
+
+
+def test_an_encrypted_file_in_an_archive_is_rejected(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"a.csv": "text\nSun.\n", "b.csv": "text\nFog.\n"})
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of the last entry of the directory
+    path.write_bytes(content)
+    listing = list_files(path)
+    assert [file.member for file in listing.files] == ["a.csv"]
+    assert listing.rejected == [("a.zip/b.csv", None, "is encrypted, expected no password: extract it first")]
+
+
+def test_an_unusual_method_of_compression_is_one_reason(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"a.csv": "text\nSun.\n"})
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 10] = content[8] = 9  # Deflate64, of Windows Explorer
+    path.write_bytes(content)
+    with pytest.raises(ClaimkindError, match=r"a\.zip cannot be read \(.*compression.*\), expected \.csv"):
+        list(read_rows(find_files(path)[0], Columns(), TableOptions()))
 
 
 def test_a_pattern_matches_files(tmp_path):

@@ -255,6 +255,7 @@ def test_what_was_not_read_is_named_in_the_closing_lines(tmp_path, monkeypatch):
         (folder / name).write_text("id,text\n0,Sun.\n1,\n")
     (folder / "other.csv").write_text("id,body\n0,Sun.\n")
     (folder / "notes.rtf").write_bytes(b"PK")
+    (folder / "more.csv.zip").write_bytes(b"PK")
     use_model(monkeypatch, tmp_path / "model")
     summary = engine.run(ScoreConfig(input=str(folder), output=str(tmp_path / "out.csv")))
     scored = pd.read_csv(tmp_path / "out.csv")
@@ -262,6 +263,7 @@ def test_what_was_not_read_is_named_in_the_closing_lines(tmp_path, monkeypatch):
     lines = summary.text().splitlines()
     assert "not read: other.csv has no column 'text', expected one of its columns id, body: give text_column=…" in lines
     assert "not read: files of other kinds, 1 .rtf, 2 hidden" in lines
+    assert "not read: more.csv.zip cannot be read (File is not a zip file), expected .zip: check it" in lines
     assert any(line.startswith("2 rows rejected (no text), see ") for line in lines)
 
 
@@ -403,12 +405,14 @@ def test_rows_without_an_id_are_numbered(tmp_path, monkeypatch):
         ({"report": "in.csv"}, r"report=.*in\.csv is written as HTML, expected the ending \.html or \.htm"),
         ({"input": "void.csv"}, r"void\.csv has no header, expected one with the column 'text'"),
         ({"input": "o.csv.rejected.jsonl"}, r"output=.*o\.csv would overwrite input=.*o\.csv\.rejected\.jsonl"),
+        ({"input": "in.html", "report": "in.html"}, r"report=.*in\.html would overwrite input=.*in\.html"),
         ({"output": "語" * 78 + ".csv"}, r"has a name of 238 bytes, expected 200 at most: shorten it"),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(changes, sentence, tmp_path, monkeypatch):
     ROWS.to_csv(tmp_path / "in.csv", index=False)
     (tmp_path / "in.odt").write_bytes(b"%PDF")
+    (tmp_path / "in.html").write_text("<p>It rained.</p>")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.csv").mkdir()
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
