@@ -72,3 +72,28 @@ def test_what_is_no_text_at_all_is_refused(tmp_path):
 def test_a_broken_row_of_a_utf8_file_does_not_change_the_others(tmp_path):
     (tmp_path / "in.csv").write_bytes("text,n\nCafé.,1\nNaïve.,2\n".encode() + b"Ren\xe9.,3\n")
     assert texts_of(tmp_path / "in.csv") == ["Café.", "Naïve."]
+
+
+PAGE = "<html><head><meta {}></head><body><p>{}</p></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared", "text"),
+    [
+        ("cp1251", 'http-equiv="Content-Type" content="text/html; charset=windows-1251"', "Совет одобрил бюджет."),
+        ("iso8859-7", 'charset="ISO-8859-7"', "Το συμβούλιο συνεδρίασε."),
+        ("shift_jis", "charset=Shift_JIS", "市議会は会合を開いた。"),
+        ("cp1252", 'charset="iso-8859-1"', "The café’s owner said – twice – that it may rain."),
+        ("utf-8", 'charset="iso-8859-1"', "A page in UTF-8 – whatever it declares – is read as it is."),
+        ("cp1252", 'charset="rot13"', "The café’s owner left."),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_it_declares(encoding, declared, text, tmp_path):
+    (tmp_path / "in.html").write_bytes(PAGE.format(declared, text).encode(encoding))
+    (block,) = read_document(InputFile(tmp_path / "in.html", "in.html")).parsed.blocks
+    assert block.text == text
+
+
+def test_a_byte_order_mark_of_utf32_is_not_taken_for_utf16(tmp_path):
+    (tmp_path / "in.csv").write_bytes(f"id,text\n1,{SENTENCE}\n".encode("utf-32"))
+    assert texts_of(tmp_path / "in.csv") == [SENTENCE]
