@@ -8,7 +8,7 @@ from claimkind.io.encodings import encoding_of
 from claimkind.io.input_file import InputFile
 from claimkind.io.lines import LONG_LINE, LONGEST_TEXT, batches, open_lines
 from claimkind.text.blocks import ParsedText
-from claimkind.text.front_matter import split_front_matter
+from claimkind.text.front_matter import FENCES, split_front_matter
 from claimkind.text.html import parse_html
 from claimkind.text.markdown import parse_markdown
 from claimkind.text.plain import parse_plain
@@ -59,15 +59,13 @@ def _rows(file: InputFile, encoding: str, size: int) -> Iterator[list[Row]]:
 
 def _below_front_matter(lines: Iterator[tuple[int, str | None]]) -> Iterator[tuple[int, str | None]]:
     head = list(itertools.islice(lines, 1))
-    if head and _is_fence(head[0][1]):
+    if head and (head[0][1] or "").rstrip() in FENCES:
         head += itertools.islice(lines, _LONGEST_FRONT_MATTER)
-        ends = [place for place, (_, line) in enumerate(head) if _is_fence(line) and place]
-        head = head[ends[0] + 1 :] if ends else head
+        text = "".join(line or "" for _, line in head)
+        left = len(split_front_matter(text)[0])
+        while head and sum(len(line or "") for _, line in head) > left:
+            head.pop(0)
     yield from itertools.chain(head, lines)
-
-
-def _is_fence(line: str | None) -> bool:
-    return line is not None and line.rstrip("\r\n") == "---"
 
 
 def block_reader(

@@ -1,4 +1,4 @@
-"""Text files with front matter, as YAML between two lines of `---`."""
+"""Text files with front matter: YAML between two lines of `---`, or TOML between two of `+++`, which is not read."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,17 @@ import yaml
 
 from claimkind.errors import ClaimkindError
 
-_FRONT_MATTER = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
+FENCES = ("---", "+++")
+"""The lines around front matter."""
+# It begins with a key, a comment or a table: in Markdown, `---` may be a rule above a text, too.
+_FRONT_MATTER = re.compile(
+    r"""(?P<fence>---|\+\+\+)[ \t]*\r?\n
+    (?= [ \t]*[\w"'][\w"'.-]*[ \t]*[:=] | [#\[] | (?P=fence) )
+    (?P<content>.*?)
+    ^(?P=fence)[ \t]*(?:\r?\n|\Z)
+    """,
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
 
 
 class Document(NamedTuple):
@@ -44,6 +54,6 @@ def read_document(path: Path) -> Document:
 
 
 def split_front_matter(content: str) -> tuple[str, str]:
-    """The text below the front matter, and the front matter as YAML, empty where there is none."""
+    """The text below the front matter, and the front matter, empty where there is none."""
     match = _FRONT_MATTER.match(content)
-    return (content[match.end() :], match[1]) if match else (content, "")
+    return (content[match.end() :], match["content"]) if match else (content, "")

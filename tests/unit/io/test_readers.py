@@ -314,3 +314,21 @@ def test_rows_tell_their_file_where_there_are_several(tmp_path):
     (tmp_path / "in.csv").write_text("id,text,file\n1,Sun.,mine\n")
     rows = next(read_rows(input_file(tmp_path / "in.csv", alone=False), COLUMNS, TableOptions())).rows
     assert rows.to_dict("records") == [{"id": "1", "text": "Sun.", "file": "in.csv", "input_file": "mine"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "first_line"),
+    [
+        ("---\ntitle: A\n---\nIt rained.\n", "It rained.\n", 4),
+        ('+++\ntitle = "A"\n+++\nIt rained.\n', "It rained.\n", 4),
+        ("---\n# comment\n---\nIt rained.\n", "It rained.\n", 4),
+        ("---\n---\nIt rained.\n", "It rained.\n", 3),
+        ("---\n\nIt rained.\n\n---\n", "---\n\nIt rained.\n\n---\n", 1),
+        ("---\nIt rained.\n---\n", "---\nIt rained.\n---\n", 1),
+    ],
+)
+def test_text_between_two_rules_is_no_front_matter(content, text, first_line, tmp_path):
+    file = InputFile(tmp_path / "in.md", "in.md")
+    file.path.write_text(content)
+    assert read_document(file).parsed.text == text
+    assert next(read_rows(file, Columns(), TableOptions())).rows["id"][0] == f"in.md:{first_line}"
