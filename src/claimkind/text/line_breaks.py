@@ -15,6 +15,9 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _END = re.compile(r"[.!?…:;][\"”’»)\]*_]*\s*$")
 # Lines of Markdown that stand for themselves: headings, items of lists, quotations, tables, fences of code, rules.
 _BLOCK = re.compile(r"\s*(?:[-*+•|>#]|\d{1,3}[.)]\s|```|~~~|[=_]{3,}\s*$)")
+QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+(?!\d)")
+"""What begins a line that a mail or Markdown quotes."""
+_HEADER = re.compile(r"(?:From|To|Cc|Bcc|Sent|Date|Subject|Reply-To|[A-Z][a-z]+-[A-Z][\w-]+):\s")  # of a mail
 _WIDTHS = range(30, 141)  # characters
 _NEARLY = 0.85  # of the width, from which on a line is full
 _FEWEST_WORDS = 4  # of a line on average: shorter lines are lists
@@ -46,6 +49,19 @@ def line_ends(lines: Sequence[str]) -> list[str]:
         is_long = [is_unfinished(line) and len(line) >= _LONG * width for line, _ in pairs]
         goes_on = list(map(max, goes_on, is_long))
     return [" " if on else "\n" for on in goes_on]
+
+
+class _Line(NamedTuple):
+    """A line of a text, without its end and the marks of a quotation."""
+
+    start: int
+    text: str
+    depth: int
+    """How many marks of a quotation are before it."""
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
 
 
 class _Break(NamedTuple):
@@ -90,15 +106,30 @@ def join_hard_wraps(text: str, mode: str) -> str:
 
 
 def _breaks(text: str) -> Iterator[_Break]:
-    lines = [match for match in _LINE.finditer(text) if match[0]]
-    for line, following in itertools.pairwise(lines):
-        here, there = line[0].rstrip("\r\n"), following[0].rstrip("\r\n")
-        if here.strip() and there.strip() and not _stands_alone(here) and not _BLOCK.match(there):
-            yield _Break(line.start() + len(here), line.end(), here, there)
+    for here, there in itertools.pairwise(_lines(text)):
+        blank = not here.text.strip() or not there.text.strip()
+        if not blank and here.depth == there.depth and not _stands_alone(here.text) and not _begins(there.text):
+            yield _Break(here.end, there.start, here.text, there.text)
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    for match in _LINE.finditer(text):
+        if match[0]:
+            line = match[0].rstrip("\r\n")
+            quote = QUOTE.match(line)
+            mark = quote[0] if quote else ""
+            yield _Line(match.start() + len(mark), line[len(mark) :], mark.count(">"))
+
+
+def _begins(line: str) -> bool:
+    """Whether a line never goes on with the one before it."""
+    return bool(_BLOCK.match(line) or _HEADER.match(line))
 
 
 def _stands_alone(line: str) -> bool:
     """Whether no other line goes on with this one: a heading, a row of a table, a fence, a line break of Markdown."""
+    if _HEADER.match(line):
+        return True
     return line.endswith("  ") or (bool(_BLOCK.match(line)) and line.lstrip()[:1] in "#|`~=_")
 
 

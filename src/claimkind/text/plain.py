@@ -1,13 +1,16 @@
-"""Plain text: each line is a paragraph, or each paragraph of hard-wrapped text."""
+"""Plain text and mail: each line is a paragraph, or each paragraph of hard-wrapped text."""
 
 import re
+from collections.abc import Iterator
 
 from claimkind.text.blocks import SENTENCE, Block, ParsedText, Piece
-from claimkind.text.line_breaks import join_hard_wraps
+from claimkind.text.line_breaks import QUOTE, join_hard_wraps
 from claimkind.text.shapes import with_kinds_by_shape
 from claimkind.text.visible import is_blank
 
 _LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
+_QUOTES = re.compile(rf"^{QUOTE.pattern}", re.MULTILINE)
+_RUN = re.compile(r"\s{2,}")
 
 
 def parse_plain(text: str, line_breaks: str = "auto") -> ParsedText:
@@ -18,9 +21,20 @@ def parse_plain(text: str, line_breaks: str = "auto") -> ParsedText:
         line_breaks: see `join_hard_wraps`.
     """
     joined = join_hard_wraps(text, line_breaks)
+    seen = _QUOTES.sub(lambda mark: " " * len(mark[0]), joined) if ">" in joined else joined
     blocks = [
-        Block(SENTENCE, line.start(), line.end(), [Piece(line.start(), line.end(), line[0])])
-        for line in _LINE.finditer(joined)
+        Block(SENTENCE, line.start(), line.end(), list(_pieces(text, seen, line.start(), line.end())))
+        for line in _LINE.finditer(seen)
         if not is_blank(line[0])
     ]
     return ParsedText(text, with_kinds_by_shape(blocks), is_joined=joined != text)
+
+
+def _pieces(text: str, seen: str, start: int, end: int) -> Iterator[Piece]:
+    """The pieces of a paragraph; a line break within it and the marks of a quotation behind it are one blank."""
+    if text[start:end] != seen[start:end]:
+        for run in _RUN.finditer(seen, start, end):
+            if text[run.start() : run.end()] != run[0]:
+                yield from (Piece(start, run.start(), seen[start : run.start()]), Piece(run.start(), run.end(), " "))
+                start = run.end()
+    yield Piece(start, end, seen[start:end])

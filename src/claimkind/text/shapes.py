@@ -30,6 +30,12 @@ _UNFINISHED = (
     r"(?:First |Last )?(?:[Pp]ublished|[Pp]osted|[Uu]pdated)(?: on)?:\s+.{1,40}",
     rf"[A-Z][A-Z. ]{{2,30}}(?:,\s+{_NAME})?(?:,\s+{_DATE})?(?:\s+\([A-Za-z ]{{2,20}}\))?\s*[—–-]",
     rf"[A-Z][\w. ]{{2,30}},\s+{_DATE}(?:\s*[—–:/-].{{0,30}})?",
+    # mail
+    r"(?:On|Am|Le|El)\s.{5,160}\s(?:wrote|writes|schrieb|a écrit|escribió)\s?:",
+    r"(?:Hi|Hello|Hey|Good (?:morning|afternoon|evening))\b[\w .’'&-]{0,40},",
+    r"(?:(?:Best|Kind|Kindest|Warm|Many|With (?:best|kind|warm))\s+)?(?:[Rr]egards|[Ww]ishes|[Tt]hanks),?|Best,|"
+    r"Cheers,?|(?:Yours\s+)?(?:[Ss]incerely|[Ff]aithfully|[Tt]ruly),?|Sent from my .{1,30}",
+    r"-+\s*(?:Original|Forwarded) .{1,20}-*|Begin forwarded message:",
     # signposts
     r"(?i:read more|continue reading|keep reading|recommended|more on this story|most read|advertisement|"
     r"related(?: articles?| stories| links| topics| content)?|sponsored(?: content)?|back to top|share(?: on \w+)?|"
@@ -43,6 +49,8 @@ _UNFINISHED = (
     r"\w[\w ]{1,24}(?:\s+[|•·]\s+\w[\w ]{1,24})+",
 )
 _ANY = (
+    r"(?:From|To|Cc|CC|Bcc|Sent|Date|Subject|Reply-To|Attachments?|Message-I[Dd]|MIME-Version|Content-[A-Z][\w-]+|"
+    r"X-[A-Z][\w-]+|In-Reply-To|Return-Path|Delivered-To|Received):\s.+",
     r"\(?(?:Photo(?:graph)?s?|Images?|Pictures?|Illustrations?|Graphics?|Video|Credits?|Caption)"
     r"(?:\s+credit|\s+by|\s+courtesy of|:|/).*",
     r"(?:©|\([Cc]\)\s+(?:Copyright|\d{4})|Copyright\s+(?:©|\([Cc]\)|\d{4})).*|All rights reserved\.?",
@@ -75,6 +83,7 @@ _FEWEST_WORDS = 3  # of a sentence in a list
 _ENOUGH_WORDS = 6  # of one without a frequent verb
 _LONGEST_HEADING = 12  # words
 _LONGEST_LINK = 25  # words
+_LONGEST_SIGNATURE = 10  # blocks
 # Where lines without a mark are headings: lines at least, and the share of the text that ends with marks.
 _FEWEST_LINES, _MARKED = 4, 0.8
 
@@ -115,10 +124,22 @@ def with_kinds_by_shape(blocks: Sequence[Block], unmarked: str = HEADING) -> lis
     has_headings = len(paragraphs) >= _FEWEST_LINES and marked >= _MARKED * sum(len(block.text) for block in paragraphs)
     last = paragraphs[-1] if paragraphs and unmarked == HEADING else None  # no heading, which has text below it
     kinds = [_kind_of(block, unmarked if has_headings and block is not last else SENTENCE) for block in blocks]
+    kinds[_signature(blocks) :] = [BOILERPLATE] * (len(blocks) - _signature(blocks))
     return [
         block if block.kind == kind else dataclasses.replace(block, kind=kind)
         for block, kind in zip(blocks, kinds, strict=True)
     ]
+
+
+def _signature(blocks: Sequence[Block]) -> int:
+    """The place of the signature of a mail: a few last lines without a full stop, below a line of two hyphens."""
+    for place in range(len(blocks) - 1, max(-1, len(blocks) - _LONGEST_SIGNATURE), -1):
+        text = blocks[place].text.strip()
+        if text == "--":
+            return place
+        if not is_unfinished(text):
+            break
+    return len(blocks)
 
 
 def _kind_of(block: Block, unmarked: str) -> str:

@@ -1,5 +1,6 @@
 """Blocks of Markdown, HTML and plain text: kinds, plain text, and places in the source."""
 
+import re
 import time
 
 import pytest
@@ -39,9 +40,9 @@ def test_any_text_gives_passages_within_it(parse, text):
         assert passage.kind in KINDS
         assert passage.text.strip()
         assert 0 <= passage.start < passage.end <= len(text)
-        if parse is parse_plain:  # in which a line break may be a blank
+        if parse is parse_plain:  # in which a line break, with the marks of a quotation, may be a blank
             source = text[passage.start : passage.end]
-            assert source.replace("\r", " ").replace("\n", " ") == passage.text
+            assert re.sub(r"[\s>]+", "", source) == re.sub(r"[\s>]+", "", passage.text)
 
 
 @pytest.mark.parametrize("parse", PARSERS)
@@ -163,3 +164,49 @@ def test_line_breaks_can_be_kept():
 def test_the_first_or_last_word_of_a_class_names_boilerplate(name, kind):
     rest = "<p>It was a long and rainy week in the city, and nobody went out.</p>"
     assert kinds_of(f'<div class="{name}">It may rain.</div>{rest}', parse_html)[0] == (kind, "It may rain.")
+
+
+MAIL = """From: Jane Doe <jane@example.org>
+Subject: Re: Is it true?
+Date: Mon, 3 Jun 2024 10:12:00 +0200
+
+Hi all,
+
+the council approved the new harbour plan on Monday and may vote on the
+budget before the end of the year.
+
+On Mon, 3 Jun 2024 at 09:00, John Roe <john@example.org> wrote:
+> The ferry is late again, and nobody at the port could say when it will
+> arrive. It is a shame.
+>
+> > The older mail said that the ferry would be on time, as it has been for
+> > the last ten years or so.
+
+Best,
+--\x20
+Jane Doe
+The Vik Gazette
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_mail_is_read_without_its_header_its_marks_of_quotation_and_its_signature(end):
+    passages = list(labelled_passages(parse_plain(MAIL.replace("\n", end))))
+    assert [passage.text for passage in passages if passage.kind == "sentence"] == [
+        "the council approved the new harbour plan on Monday and may vote on the budget before the end of the year.",
+        "The ferry is late again, and nobody at the port could say when it will arrive.",
+        "It is a shame.",
+        "The older mail said that the ferry would be on time, as it has been for the last ten years or so.",
+    ]
+    assert {passage.kind for passage in passages if passage.kind != "sentence"} == {"boilerplate"}
+
+
+def test_marks_of_quotation_stay_out_of_the_text_and_greater_than_stays_in():
+    text = ">It rained.\n>> It may rain.\n>90% of it fell at night.\n5 > 4 is true.\n"
+    assert [text for _, text in kinds_of(text)] == [
+        "It rained.", "It may rain.", ">90% of it fell at night.", "5 > 4 is true.",
+    ]  # fmt: skip
+
+
+def test_text_below_two_hyphens_is_no_signature_where_it_has_sentences():
+    assert ("sentence", "The ferry sank.") in kinds_of("It rained.\n--\nThe ferry sank.\n")

@@ -64,3 +64,10 @@ def test_all_or_none_on_request():
     assert join_hard_wraps(SENTENCES, "join").count("\n") == 1
     wrapped = "\n".join(textwrap.wrap(PROSE, 60))
     assert join_hard_wraps(wrapped, "keep") == wrapped
+
+
+def test_lines_that_a_mail_quotes_are_joined_with_lines_of_the_same_depth():
+    inner = textwrap.wrap(PROSE, 60)
+    quoted = "\n".join([*(f"> {line}" for line in inner), *(f"> > {line}" for line in inner)])
+    lines = join_hard_wraps(quoted, "auto").splitlines()
+    assert [line.lstrip("> ").split() for line in lines] == [PROSE.split(), PROSE.split()]
