@@ -34,6 +34,8 @@ class TableOptions:
     """Between the cells of a CSV file; None detects it."""
     fill_short_rows: bool = False
     """Whether a row of a CSV file may end before the last column, rather than be rejected."""
+    text_column: str = "text"
+    """The column with the text, which tells the header from lines above it, and rows from an object around them."""
 
 
 class UnreadableError(ValueError):

@@ -27,11 +27,11 @@ def read(file: InputFile, options: TableOptions) -> Table:
     """Read the rows below a header; see `Format.read`."""
     csv.field_size_limit(LONGEST_TEXT)
     encoding = encoding_of(file)
-    dialect = detect_dialect(_sample(file, encoding), options.separator)
-    if dialect.is_unusual("\t" if file.ending == _TAB else ","):
-        _LOGGER.info("%s: %s", file.name, dialect)
+    dialect = detect_dialect(_sample(file, encoding), options.separator, options.text_column)
     with open_lines(file, encoding) as lines:
         header = next(_Records(lines, dialect).fields(), [])
+    if len(header) > 1 and dialect.is_unusual("\t" if file.ending == _TAB else ","):
+        _LOGGER.info("%s: %s", file.name, dialect)
     return Table(header, _rows(file, encoding, dialect, options))
 
 

@@ -10,6 +10,7 @@ from claimkind.errors import ClaimkindError
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _NAMES = {separator: name for name, separator in SEPARATORS.items()}
+_MOST_LINES_ABOVE = 20
 _DECLARED = re.compile(r'"?sep=(.)"?\s*')  # Excel's first line
 _QUOTED_CELL = re.compile(r'^"(?:[^"]|"")*"$', re.MULTILINE)
 _APOSTROPHES = re.compile(r"^'[^']*'$", re.MULTILINE)
@@ -24,13 +25,16 @@ class Dialect:
     """Around cells; None where quotation marks are part of the text."""
     escape: str | None = None
     """Before a quotation mark within a cell; None where it is doubled instead."""
+    skips_blanks: bool = False
+    """Whether a blank after a separator is no part of the cell."""
     skipped_lines: int = 0
     """Lines above the header."""
 
     def options(self) -> dict[str, Any]:
         """The arguments of `csv.reader`."""
         quoting = {"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE}
-        return {"delimiter": self.separator, "escapechar": self.escape, **quoting}
+        blanks = {"skipinitialspace": self.skips_blanks}
+        return {"delimiter": self.separator, "escapechar": self.escape, **blanks, **quoting}
 
     def is_unusual(self, usual_separator: str) -> bool:
         """Whether a file is not written as its ending suggests."""
@@ -56,24 +60,40 @@ def parse_separator(separator: str | None) -> str | None:
     return meant
 
 
-def detect_dialect(lines: Sequence[str], separator: str | None = None) -> Dialect:
+def detect_dialect(lines: Sequence[str], separator: str | None = None, text_column: str = "text") -> Dialect:
     """Find the dialect in which the most lines form rows as long as the header.
 
     Args:
         lines: the first lines of a file, with their ends.
         separator: the separator, if it is known.
+        text_column: a name in the header.
     """
     declared = _DECLARED.fullmatch(lines[0]) if lines else None
     skipped = 1 if declared else 0
     separator = separator or (declared[1] if declared else None)
+    skipped += _lines_above_header(lines[skipped:], text_column, separator or "".join(SEPARATORS.values()))
     lines = lines[skipped:]
     candidates = [
-        Dialect(one, quote, escape, skipped)
+        Dialect(one, quote, escape, _has_blanks(lines, one), skipped)
         for one in ([separator] if separator else SEPARATORS.values())
         for quote, escape in _quotings(lines, one)
     ]
     # Of equal dialects the first one counts, which is the most common.
     return max(candidates, key=lambda dialect: _score(lines, dialect))
+
+
+def _lines_above_header(lines: Sequence[str], text_column: str, separators: str) -> int:
+    """The number of lines above the first with the name of the column, as the title of a report; 0 if none has it."""
+    between = f"[{re.escape(separators)}]"
+    cell = re.compile(rf"(?:^|{between})\s*([\"']?){re.escape(text_column)}\1\s*(?:{between}|$)")
+    found = (number for number, line in enumerate(lines[:_MOST_LINES_ABOVE]) if cell.search(line.rstrip("\r\n")))
+    return next(found, 0)
+
+
+def _has_blanks(lines: Sequence[str], separator: str) -> bool:
+    """Whether a blank follows each separator of the header."""
+    _, *cells = lines[0].split(separator) if lines else [""]
+    return bool(cells) and separator.strip() != "" and all(cell.startswith(" ") for cell in cells)
 
 
 def _quotings(lines: Sequence[str], separator: str) -> list[tuple[str | None, str | None]]:

@@ -1,6 +1,7 @@
 """Reading the rows and documents of a file in any format; bad rows are rejected, the others are read."""
 
 import csv
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -66,7 +67,7 @@ def read_rows(file: InputFile, columns: Columns, options: TableOptions) -> Itera
     check = RowCheck(file, Columns() if of_lines else columns, of_lines)
     first = 0
     try:
-        table = FORMATS[file.ending].read(file, options)
+        table = FORMATS[file.ending].read(file, dataclasses.replace(options, text_column=columns.text))
         if table.columns is not None:
             check_columns([*table.columns, *(set(file.partitions) - set(table.columns))], check.columns)
         for batch in table.batches:
@@ -104,8 +105,9 @@ def check_columns(found: Sequence[str], columns: Columns) -> None:
     )
     for setting, name, is_missing in missing:
         if is_missing:
+            hint = ", or separator=… where this is several columns" if len(found) == 1 and name in found[0] else ""
             raise UnreadableError(
-                f"has no column {name!r}, expected one of its columns {', '.join(found)}: give {setting}=…"
+                f"has no column {name!r}, expected one of its columns {', '.join(found)}: give {setting}=…{hint}"
             )
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:

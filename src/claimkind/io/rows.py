@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from claimkind.io.base import Row
-from claimkind.io.columns import Columns, rename_reserved_columns
+from claimkind.io.columns import Columns, is_among, rename_reserved_columns
 from claimkind.io.input_file import InputFile
 from claimkind.io.lines import LONGEST_TEXT
 from claimkind.text.visible import is_blank
@@ -93,7 +93,7 @@ def value_of(row: dict[str, Any], column: str) -> Any:
 def problem_of(row: dict[str, Any], text_column: str) -> str | None:
     """Why a row cannot be scored, or cannot be written; None where it can."""
     text = value_of(row, text_column)
-    if text is None and text_column not in row:
+    if text is None and not is_among(text_column, row):
         return f"no column {text_column!r}"
     if type(text) in _NO_TEXT:
         return f"no text but {_NO_TEXT[type(text)]}"

@@ -49,9 +49,10 @@ def read_table(
         ClaimkindError: there is no such file, it cannot be read, or it has no such column.
     """
     file = find_files(path)[0]
+    options = TableOptions(separator=separator, fill_short_rows=fill_short_rows, text_column=text_column)
     rows: list[Row] = []
     try:
-        table = FORMATS[file.ending].read(file, TableOptions(separator=separator, fill_short_rows=fill_short_rows))
+        table = FORMATS[file.ending].read(file, options)
         if table.columns is not None:
             check_columns(table.columns, Columns(text_column))
         for batch in table.batches:

@@ -95,3 +95,29 @@ def test_an_unclosed_quotation_mark_is_rejected_in_any_dialect(tmp_path):
     rows, rejected = read(tmp_path / "in.csv")
     assert [key for key, _ in rows] == ["1", "3", "4"]
     assert list(rejected) == [1]
+
+
+def test_lines_above_the_header_are_no_rows(tmp_path):
+    for title in ("Stories, June 2024\n\n", "Stories,,\n,,\n", "sep=,\nStories\n"):
+        (tmp_path / "in.csv").write_text(title + "id,text,n\n1,Sun.,3\n2,,4\n")
+        rows, rejected = read(tmp_path / "in.csv")
+        assert (rows, rejected) == ([("1", "Sun.")], {1: "no text"}), title
+
+
+def test_a_blank_after_each_separator_is_no_part_of_a_cell(tmp_path):
+    (tmp_path / "in.csv").write_text('id, text, n\n1, "Sun, or rain.", 3\n2, Fog., 4\n')
+    assert read(tmp_path / "in.csv")[0] == [("1", "Sun, or rain."), ("2", "Fog.")]
+
+
+def test_one_column_that_holds_the_name_may_be_several(tmp_path):
+    (tmp_path / "in.csv").write_text("id^text\n1^Sun.\n")
+    with pytest.raises(ClaimkindError, match=r"columns id\^text: give text_column=…, or separator=… where this is sev"):
+        read(tmp_path / "in.csv")
+    assert read(tmp_path / "in.csv", separator="^")[0] == [("1", "Sun.")]
+
+
+def test_no_separator_is_logged_for_a_single_column(tmp_path, caplog):
+    (tmp_path / "in.csv").write_text("text\nSun, and rain.\nFog.\n")
+    with caplog.at_level(logging.INFO):
+        read(tmp_path / "in.csv")
+    assert not caplog.messages

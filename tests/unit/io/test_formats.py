@@ -117,3 +117,10 @@ def test_unit_sentence_takes_each_paragraph_of_a_word_file_as_a_row(tmp_path):
     rows, _ = rows_of(tmp_path / "in.docx")
     assert [row["id"] for row in rows[:2]] == ["in.docx:0", "in.docx:1"]
     assert rows[2]["text"] == "The depot closes on 30 June. Most of us will miss it."
+
+
+def test_rows_above_the_header_of_a_sheet_are_no_rows(tmp_path):
+    write_xlsx(tmp_path / "in.xlsx", One=[["Stories of June"], [], ["id", "text"], [1, "It rained."], [2, "Sun."]])
+    rows, rejected = rows_of(tmp_path / "in.xlsx")
+    assert [(row["id"], row["text"]) for row in rows] == [("1", "It rained."), ("2", "Sun.")]
+    assert not rejected

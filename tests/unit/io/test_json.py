@@ -56,3 +56,35 @@ def test_a_damaged_file_is_refused(content, reason, tmp_path):
     (tmp_path / "in.json").write_text(content)
     with pytest.raises(ClaimkindError, match=rf"in\.json {reason}"):
         read(tmp_path / "in.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ({"count": 2, "articles": [{"text": "Sun."}, {"text": "Fog."}]}, "text"),
+        ({"data": {"items": [{"body": {"plain": "Sun."}}, {"body": {"plain": "Fog."}}]}}, "body.plain"),
+        ({"hits": {"hits": [{"_source": {"text": "Sun."}}, {"_source": {"text": "Fog."}}]}}, "_source.text"),
+    ],
+)
+def test_an_array_within_an_object_gives_the_rows(content, column, tmp_path):
+    (tmp_path / "in.json").write_text(json.dumps(content))
+    chunks = list(read_rows(InputFile(tmp_path / "in.json", "in.json"), Columns(column), TableOptions()))
+    assert [text for chunk in chunks for text in chunk.rows["text"]] == ["Sun.", "Fog."]
+
+
+def test_an_object_with_a_text_is_a_row_whatever_lists_it_holds(tmp_path):
+    (tmp_path / "in.json").write_text(json.dumps({"text": "Sun.", "comments": [{"text": "Fog."}]}))
+    assert read(tmp_path / "in.json")[0] == ["Sun."]
+
+
+def test_an_object_with_two_lists_of_texts_is_a_row(tmp_path):
+    (tmp_path / "in.json").write_text(json.dumps({"a": [{"text": "Sun."}], "b": [{"text": "Fog."}]}))
+    texts, rejected = read(tmp_path / "in.json")
+    assert (texts, [entry.reason for entry in rejected]) == ([], ["no column 'text'"])
+
+
+def test_null_on_the_way_to_a_text_is_no_text(tmp_path):
+    (tmp_path / "in.json").write_text('[{"body": {"plain": "Sun."}}, {"body": null}, {"n": 1}]')
+    chunks = read_rows(InputFile(tmp_path / "in.json", "in.json"), Columns("body.plain"), TableOptions())
+    reasons = [entry.reason for chunk in chunks for entry in chunk.rejected]
+    assert reasons == ["no text", "no column 'body.plain'"]
