@@ -1,4 +1,4 @@
-"""Evaluation of a saved model, on a split of a built dataset or by a linear probe on an external test set."""
+"""Evaluation of a saved model, on a split of a built dataset or by a probe on an external test set."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.evaluation import Evaluation, Predictions, evaluate, predictions_for
-from claimkind.evaluation.probe import LinearProbe
+from claimkind.evaluation.probe import Probe
 from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.metrics.bootstrap import check_samples, with_bounds
@@ -55,7 +55,7 @@ def run(config: EvaluateConfig) -> SavedModelResult:
     check_samples(config.bootstrap_samples)
     classifier = tracking.fetch_model(config.model_uri)
     if config.probe:
-        probe: LinearProbe = build(config.probe, "probe", "claimkind.evaluation.probe")
+        probe: Probe = build(config.probe, "probe", "claimkind.evaluation.probe")
         report = report_on_probe(classifier, probe, config.bootstrap_samples)
     else:
         _check_split(config.split)
@@ -71,11 +71,14 @@ def run(config: EvaluateConfig) -> SavedModelResult:
     return report
 
 
-def report_on_probe(classifier: Predictor, probe: LinearProbe, samples: int) -> SavedModelResult:
-    """Evaluate a fitted classifier by a linear probe, with `samples` bootstrap samples."""
+def report_on_probe(classifier: Predictor, probe: Probe, samples: int) -> SavedModelResult:
+    """Evaluate a fitted classifier by a probe, with `samples` bootstrap samples."""
     score = probe.measure(classifier, samples)
-    title = f"{score.name}, linear probe trained on {score.train_size:,} sentences, n = {score.test_size:,}"
-    metrics = with_bounds({"macro_f1": score.macro_f1}, score.name) | {f"{score.name}_accuracy": score.accuracy}
+    title = f"{score.name}, {score.method} on {score.train_size:,} sentences, n = {score.test_size:,}"
+    estimates = {"macro_f1": score.macro_f1}
+    if score.correlation:
+        estimates["rank_correlation"] = score.correlation
+    metrics = with_bounds(estimates, score.name) | {f"{score.name}_accuracy": score.accuracy}
     return SavedModelResult(score.name, title, {"probe": score.table()}, metrics, {"probe": score.name}, {})
 
 

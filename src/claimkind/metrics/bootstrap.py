@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import norm, spearmanr, t
 
 from claimkind.errors import ClaimkindError
 from claimkind.metrics.scores import METRICS, Metric, Samples, compute, ratio
@@ -144,3 +144,24 @@ def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int,
         for c in (cells.reshape(len(names), -1), drawn.reshape(samples, len(names), -1))
     ]
     return Estimate(float(f1[0]), *interval(f1[1], len(truth)))
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray, *, samples: int, seed: int) -> Estimate:
+    """Spearman's rank correlation, with a 95% interval that resamples sentences; NaN where one side is constant.
+
+    Args:
+        first: (n,) numbers.
+        second: (n,) numbers.
+        samples: number of bootstrap samples.
+        seed: of the samples.
+    """
+    size = len(first)
+    rows = np.random.default_rng(seed).integers(size, size=(samples, size))
+    drawn = np.array([_spearman(first[row], second[row]) for row in rows])
+    return Estimate(_spearman(first, second), *interval(drawn, size))
+
+
+def _spearman(first: np.ndarray, second: np.ndarray) -> float:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(spearmanr(first, second).statistic)

@@ -117,6 +117,28 @@ class Explainable(Protocol):
         ...
 
 
+@runtime_checkable
+class FineTunable(Protocol):
+    """A fitted classifier whose training can go on with classes of another data set."""
+
+    def fine_tune(
+        self, examples: Examples, validation: Examples, *, epochs: float, learning_rate: float | None, seed: int
+    ) -> Callable[[Sequence[str]], np.ndarray]:
+        """Train a copy with a new classification head; the classifier itself does not change.
+
+        Args:
+            examples: texts, and one-hot their classes, (n, classes).
+            validation: the epoch with the highest macro F1 on it is kept.
+            epochs: number of epochs.
+            learning_rate: of the highest layer; None takes that of the classifier's own training.
+            seed: of the new head, dropout and the order of batches.
+
+        Returns:
+            `predict_proba` of the copy: (n, classes) for n texts.
+        """
+        ...
+
+
 def check_examples(
     texts: Sequence[str], evidence: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:

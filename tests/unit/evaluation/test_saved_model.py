@@ -3,7 +3,7 @@ import pytest
 
 from claimkind.dataset.load import load_dataset
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.probe import LinearProbe
+from claimkind.evaluation.probe import Probe
 from claimkind.evaluation.saved_model import report_on_probe, report_on_split
 from claimkind.labels import PROBABILITY_COLUMNS
 from tests.unit.evaluation.test_probe import TEST, TRAIN, LengthAndLovely, source
@@ -50,7 +50,7 @@ def test_a_missing_behaviour_suite_is_one_sentence(workspace, tmp_path):
 
 
 def test_a_probe_is_reported_with_its_interval(tmp_path):
-    report = report_on_probe(LengthAndLovely(), LinearProbe("news", source(tmp_path, train=TRAIN, test=TEST)), 50)
+    report = report_on_probe(LengthAndLovely(), Probe("news", source(tmp_path, train=TRAIN, test=TEST)), 50)
     assert report.title == "news, linear probe trained on 40 sentences, n = 3"
     assert report.text().splitlines()[2] == "probe"
     assert set(report.metrics) == {"news_macro_f1", "news_macro_f1_low", "news_macro_f1_high", "news_accuracy"}

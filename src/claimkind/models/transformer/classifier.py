@@ -1,6 +1,7 @@
 """`TransformerClassifier`: the contract of a model family for a fine-tuned encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,11 +9,16 @@ import numpy as np
 from scipy.special import softmax
 from transformers import set_seed
 
-from claimkind.labels import LABELS
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
 from claimkind.models.settings import SETTINGS, load_settings, save_settings
 from claimkind.models.transformer.encoder_files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
-from claimkind.models.transformer.encoders import Pretrained, find_encoder, load_pretrained, quiet_transformers
+from claimkind.models.transformer.encoders import (
+    Pretrained,
+    find_encoder,
+    load_pretrained,
+    quiet_transformers,
+    with_new_head,
+)
 from claimkind.models.transformer.inference import Backend, TorchBackend, mean_over_windows
 from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import Batch, WindowTokenizer
@@ -58,6 +64,21 @@ class TransformerClassifier:
         self._use(Pretrained(model, pretrained.tokenizer))
         return self
 
+    @quiet_transformers()
+    def fine_tune(
+        self, examples: Examples, validation: Examples, *, epochs: float, learning_rate: float | None, seed: int
+    ) -> Callable[[Sequence[str]], np.ndarray]:
+        """Train a copy with a new classification head; see `FineTunable.fine_tune`."""
+        from claimkind.models.transformer.training import FineTuning  # imports more than prediction requires
+
+        rate = learning_rate or self.settings.learning_rate
+        tuned = TransformerClassifier(replace(self.settings, epochs=epochs, learning_rate=rate, seed=seed))
+        set_seed(seed)
+        pretrained = Pretrained(with_new_head(self.model_, examples.evidence.shape[1]), self.tokenizer_)
+        training = FineTuning(pretrained, tuned.settings, None)
+        tuned._use(Pretrained(training.run(examples, np.ones(len(examples.texts)), validation), self.tokenizer_))
+        return tuned.predict_proba
+
     def _use(self, pretrained: Pretrained) -> None:
         self.model_, self.tokenizer_ = pretrained
         self.backend_ = TorchBackend(self.model_, self.settings.precision)
@@ -74,7 +95,7 @@ class TransformerClassifier:
         def probabilities(batch: Batch) -> np.ndarray:
             return np.asarray(softmax(backend.logits(batch).astype(np.float64), axis=-1))
 
-        return mean_over_windows(texts, self._tokenizer(), probabilities, len(LABELS))
+        return mean_over_windows(texts, self._tokenizer(), probabilities, self.model_.config.num_labels)
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """The mean output of the embeddings and of each layer, concatenated; see `Predictor.features`.

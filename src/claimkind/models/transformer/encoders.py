@@ -1,6 +1,7 @@
 """Pretrained encoders: finding their weights in a folder, a package or on the Hugging Face hub, and loading them."""
 
 import contextlib
+import copy
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
 
 from claimkind.errors import ClaimkindError, first_line
+from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, read_manifest, sha256_file
 from claimkind.models.transformer.encoder_files import PATTERNS, check_files, paths_of, read_config, with_nothing_else
 
@@ -57,6 +59,7 @@ PINNED = {
 }
 """Pins by the name of the encoder on the hub. Another encoder or a local folder has none."""
 _LOCAL = Path("data") / "encoders"
+_HEAD_DEVIATION = 0.02  # standard deviation of a new head's weights, as in BERT
 
 
 class Pretrained(NamedTuple):
@@ -195,6 +198,30 @@ def _check_vocabulary(model: Any, tokenizer: Any, folder: Path) -> None:
         raise ClaimkindError(
             f"{folder} has a tokenizer with ids up to {largest}, but {rows:,} embeddings: fetch the model again"
         )
+
+
+def with_new_head(model: Any, classes: int) -> Any:
+    """A copy of a model for other classes: the last layer of its classification head is replaced by a random one.
+
+    Args:
+        model: of transformers, for our labels.
+        classes: number of the other classes.
+    """
+    changed = copy.deepcopy(model).cpu()
+    (name,) = [
+        name
+        for name, module in changed.named_modules()
+        if isinstance(module, torch.nn.Linear)
+        and module.out_features == len(LABELS)
+        and not name.startswith(f"{changed.base_model_prefix}.")
+    ]
+    parent, _, own = name.rpartition(".")
+    last = torch.nn.Linear(changed.get_submodule(name).in_features, classes)
+    torch.nn.init.normal_(last.weight, std=_HEAD_DEVIATION)
+    torch.nn.init.zeros_(last.bias)
+    setattr(changed.get_submodule(parent), own, last)
+    changed.config.num_labels = changed.num_labels = classes
+    return changed
 
 
 @contextlib.contextmanager

@@ -15,7 +15,9 @@ from claimkind.dataset.sources.gum import Gum
 from claimkind.dataset.sources.subj import Subj
 from claimkind.dataset.sources.szeged import SzegedWikipedia
 from claimkind.dataset.sources.table import Table
+from claimkind.dataset.sources.uds import UdsFactuality
 from claimkind.errors import ClaimkindError
+from claimkind.manifest import sha256_file
 from tests.conftest import ROOT, write_labels
 
 CORPORA = ROOT.parent / "shared" / "corpora"
@@ -251,3 +253,28 @@ def test_a_changed_subj_is_one_sentence(tmp_path):
     digest = hashlib.sha256((tmp_path / "subj.all").read_bytes()).hexdigest()
     with pytest.raises(ClaimkindError, match=r"subj.all:2 begins with '2', expected 0 or 1"):
         Subj({"data/subj.all": digest}, str(tmp_path), "http://none").read("subj")
+
+
+def uds(folder, *lines):
+    path = folder / "test.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return UdsFactuality({"test.jsonl": sha256_file(path)}, str(folder), "http://localhost", ["test"])
+
+
+def test_uds_sentences_are_settled_if_every_predicate_is(tmp_path):
+    rows = uds(
+        tmp_path,
+        '{"text": "It rained and poured .", "targets": [{"label": 2.1}, {"label": -2.5}]}',
+        '{"text": "It rained and may pour .", "targets": [{"label": 3}, {"label": -1.0}]}',
+        '{"text": "It rained , they say .", "targets": [{"label": 3}, {"label": 2.0}]}',
+    ).read("uds")
+    assert rows["source_label"].tolist() == ["settled", "unsettled", None]
+    assert rows["certainty"].tolist() == [2.1, 1.0, 2.0]
+    assert rows["id"].tolist() == ["uds:test:0", "uds:test:1", "uds:test:2"]
+    assert rows["pinned"].all()
+
+
+@pytest.mark.parametrize("targets", ["[]", '[{"label": 3.5}]', '[{"label": "yes"}]', "3"])
+def test_uds_sentences_without_judgements_are_refused(tmp_path, targets):
+    with pytest.raises(ClaimkindError, match=r"test\.jsonl:1 has no judgements from -3 to 3"):
+        uds(tmp_path, f'{{"text": "It rained .", "targets": {targets}}}').read("uds")
