@@ -13,10 +13,11 @@ from typing import Any, Protocol, runtime_checkable
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
@@ -150,6 +151,27 @@ def build_command(name: str) -> str:
         )
         given = [choice, *of_dataset]
     return shlex.join(["python", "scripts/build_dataset.py", *given])
+
+
+def defaults_of(group: str) -> tuple[str, dict[str, Any]] | None:
+    """The option that the running script uses for a group of configurations, and all its settings without changes.
+
+    Args:
+        group: such as `model`.
+
+    Returns:
+        The name of the option, and the settings that it has if nothing else is given on the command line; None outside
+        of a script that has this group.
+    """
+    if not HydraConfig.initialized() or not GlobalHydra.instance().is_initialized():
+        return None
+    running = HydraConfig.get()
+    option = running.runtime.choices.get(group)
+    if option is None or running.job.config_name is None:
+        return None
+    composed = hydra.compose(running.job.config_name, overrides=[f"{group}={option}"])
+    settings: Any = OmegaConf.to_container(composed, resolve=True)
+    return str(option), settings
 
 
 @contextlib.contextmanager

@@ -450,12 +450,12 @@ def test_a_run_that_a_killed_process_left_running_is_ended(in_workspace):
     with tracking.start_run("faults", "search", {}) as parent:
         pass
     code = START.replace("{}", repr({"mlflow.parentRunId": parent.run_id}))
-    process = subprocess.Popen([sys.executable, "-c", code, "trial-3"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", code, "trial 3"], stdout=subprocess.PIPE, text=True)
     run_id = process.stdout.readline().strip()
     process.kill()
     process.wait(timeout=30)
     assert status(run_id) == "RUNNING"
-    tracking.end_killed_children(parent.run_id, "trial-3")
+    tracking.end_killed_children(parent.run_id, "trial 3")
     assert status(run_id) == "KILLED"
     tracking.end_killed_run(parent.run_id)
     assert status(parent.run_id) == "FINISHED"

@@ -1,6 +1,7 @@
 """The scripts one after the other, as a user runs them: what `make demo` does, on small seeds."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -47,20 +48,21 @@ def test_the_better_model_on_validation_becomes_champion(demo):
     lines = demo[1]["compare"].splitlines()
     best = next(line for line in lines if "validation macro F1" in line and "[" not in line)
     first = lines[lines.index(best) + 1].split()[0]
-    assert lines[-1] == (
+    assert (
         f"{first} has the best macro F1 on validation, and no model has the alias yet: "
         "registered as claimkind version 1, alias champion"
-    )
+    ) in lines
 
 
 @pytest.mark.slow
 def test_the_champion_keeps_its_alias_unless_another_beats_it(demo):
     folder, _ = demo
     again = run_script("compare", "promote=true", cwd=folder, check=True).stdout.splitlines()
-    assert again[-1].endswith("has the alias champion already")
+    assert [line for line in again if line.endswith("has the alias champion already")]
     run_script("train", "model=tfidf", "run_name=twin", "model.C=9", cwd=folder, check=True)
     twins = run_script("compare", "promote=true", "runs=[twin]", cwd=folder, check=True).stdout.splitlines()
-    assert "on validation, " in twins[-1] and "the alias champion stays where it is" in twins[-1]
+    [kept] = [line for line in twins if "the alias champion stays where it is" in line]
+    assert kept.startswith("on validation, ")
 
 
 def test_a_comparison_is_a_run_that_links_the_runs(demo, monkeypatch):
@@ -70,9 +72,9 @@ def test_a_comparison_is_a_run_that_links_the_runs(demo, monkeypatch):
     experiment = client.get_experiment_by_name("claimkind").experiment_id
     [*_, run] = client.search_runs([experiment], "tags.kind = 'comparison'")
     trained = client.search_runs([experiment], "tags.family = 'tfidf'")
-    assert f"(#/experiments/{experiment}/runs/{trained[-1].info.run_id})" in run.data.tags["mlflow.note.content"]
+    assert f"(#/experiments/{experiment}/runs/{trained[-1].info.run_id}?" in run.data.tags["mlflow.note.content"]
     assert {item.path.split("/")[1] for item in client.list_artifacts(run.info.run_id, "comparison")} == {
-        "table.parquet", "differences.parquet", "macro_f1.png",
+        "table.csv", "differences.csv", "macro_f1.png",
     }  # fmt: skip
 
 
@@ -91,8 +93,9 @@ def test_the_champion_is_evaluated_by_class_source_slice_and_behaviour(demo, see
     shown = run_script("evaluate", *arguments, cwd=folder, check=True).stdout
     for table in ("whole", "classes", "sources", "genres", "slices", "behaviour"):
         assert f"\n{table}\n" in shown
-    compared = run_script("compare", "runs=[evaluation-bundled-test]", cwd=folder, check=True).stdout
-    assert "evaluation-bundled-test" in compared.splitlines()[2], "an evaluation cannot be compared"
+    run_id = re.search(r"/runs/(\w{8})", shown)[1]
+    compared = run_script("compare", f"runs=[{run_id}]", cwd=folder, check=True).stdout
+    assert "evaluate " in compared, "an evaluation cannot be compared"
     done = run_script("evaluate", "split=train", cwd=folder)
     assert "split=train holds no evaluated sentences, expected validation or test" in done.stderr
 

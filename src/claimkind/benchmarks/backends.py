@@ -17,6 +17,7 @@ from claimkind.benchmarks.onnx_export import FP32, INT8
 from claimkind.benchmarks.timing import Backend, Predict
 from claimkind.config import ScoreConfig
 from claimkind.dataset.load import load_dataset
+from claimkind.dataset.rows import with_names
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.models.base import Predictor
 from claimkind.models.calibration import CalibratedClassifier
@@ -188,8 +189,8 @@ def _scikit_learn(folder: Path) -> Predict:
 
 
 def _fasttext(data_dir: str, dataset: str) -> Predict:
-    train = load_dataset(data_dir, dataset).splits["train"].to_pandas()
+    train = with_names(load_dataset(data_dir, dataset).splits["train"])
     train = train[train["label"].notna()]
     system = FastText(epochs=5)
-    system.fit(train["text"].tolist(), [LABELS[int(label)] for label in train["label"]])
+    system.fit(train["text"].tolist(), train["label"].tolist())
     return lambda texts: np.eye(len(LABELS))[system.predict(texts)]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from claimkind.benchmarks.baselines import Ours, System
 from claimkind.config import build
 from claimkind.dataset.load import load_dataset
-from claimkind.dataset.rows import evidence_of
+from claimkind.dataset.rows import evidence_of, with_names
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from claimkind.metrics.bootstrap import estimate
@@ -95,11 +95,10 @@ def _train_and_test(settings: dict[str, Any], benchmark: QualityBenchmark) -> di
 
 def _load_split(benchmark: QualityBenchmark) -> _Split:
     splits = load_dataset(benchmark.data_dir, benchmark.dataset).splits
-    train = splits["train"].to_pandas()
+    train = with_names(splits["train"])
     train = train[train["label"].notna()].sort_values("sha")[: benchmark.max_labels]
     validation = Examples(splits["validation"]["text"][:], evidence_of(splits["validation"]))
-    labels = [LABELS[int(label)] for label in train["label"]]
-    return _Split(train["text"].tolist(), labels, validation, splits["test"].to_pandas())
+    return _Split(train["text"].tolist(), train["label"].tolist(), validation, splits["test"].to_pandas())
 
 
 def _macro_f1(test: pd.DataFrame, predicted: Sequence[int] | np.ndarray) -> str:

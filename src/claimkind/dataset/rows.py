@@ -79,7 +79,7 @@ def with_names(rows: Dataset) -> pd.DataFrame:
 def predictions_of(rows: Dataset, probabilities: np.ndarray) -> pd.DataFrame:
     """Table of predictions for n rows and (n, 3) probabilities, as runs log it and `scripts/compare.py` reads it."""
     columns = dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
-    return with_names(rows)[["id", "group", "source", "genre", "label"]].assign(**columns)
+    return with_names(rows)[["id", "group", "source", "genre", "text", "label"]].assign(**columns)
 
 
 def check_unique(rows: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from claimkind.config import AuditLabelsConfig, build, changed_settings
 from claimkind.dataset.load import BuiltDataset, load_dataset
-from claimkind.dataset.rows import SPLITS
+from claimkind.dataset.rows import SPLITS, with_names
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices, one_hot
 from claimkind.models.base import Classifier, check_seed
@@ -63,9 +63,8 @@ def run(config: AuditLabelsConfig) -> Audit:
 
 
 def _labelled_rows(dataset: BuiltDataset) -> pd.DataFrame:
-    rows = pd.concat([dataset.splits[split].to_pandas() for split in SPLITS], ignore_index=True)
-    rows = rows[rows["label"].notna()].reset_index(drop=True)
-    return rows.assign(label=rows["label"].map(dict(enumerate(LABELS))))
+    rows = pd.concat([with_names(dataset.splits[split]) for split in SPLITS], ignore_index=True)
+    return rows[rows["label"].notna()].reset_index(drop=True)
 
 
 def _check(output: Path, folds: int) -> None:

@@ -18,7 +18,7 @@ from claimkind.metrics.calibration import (
     expected_calibration_error,
     log_loss,
 )
-from claimkind.metrics.scores import PART_METRICS
+from claimkind.metrics.scores import MACRO_F1, METRICS, PART_METRICS, names_of
 
 
 class Predictions(NamedTuple):
@@ -75,17 +75,29 @@ class Evaluation:
         """The parts as tables, with the columns `slice`, `sentences`, `macro F1` and `accuracy`."""
         return {name: _table(parts) for name, parts in self.parts.items()}
 
-    def metrics(self, split: str) -> dict[str, float]:
-        """All figures under the names by which MLflow logs them, such as `test_macro_f1` and `test_macro_f1_low`.
+    def main_metric(self, split: str) -> dict[str, float]:
+        """Macro F1 and its bounds: `<split>/macro_f1`, `<split>/macro_f1_low` and `<split>/macro_f1_high`."""
+        return with_bounds(f"{split}/{MACRO_F1.name}", self.scores[MACRO_F1.name])
 
-        Macro F1 within each source is among them where there are several sources.
+    def headlines(self, split: str) -> dict[str, float]:
+        """The main figures under the names by which MLflow logs them, such as `test/macro_f1` and `test/f1_opinion`."""
+        names = [name for metric in METRICS if metric.headline for name in names_of(metric)]
+        scores = {f"{split}/{name}": self.scores[name].value for name in names}
+        decided = {f"{split}/{name}": value for name, value in self.coverage.items() if name.endswith("_decided")}
+        return self.main_metric(split) | scores | {f"{split}/ece": self.calibration["ece"]} | decided
+
+    def table(self) -> pd.DataFrame:
+        """Every figure in one table, with the columns `part`, `name`, `metric`, `value`, `low`, `high`, `sentences`.
+
+        `part` is `all`, or `sources`, `genres` or `slices` for figures of the part that `name` tells.
         """
-        figures = self.calibration | self.coverage
-        sources = self.parts["sources"] if len(self.parts["sources"]) > 1 else {}
-        by_source = {f"macro_f1_{source}": scores.macro_f1 for source, scores in sources.items()}
-        return with_bounds(self.scores | by_source, split) | {
-            f"{split}_{name}": value for name, value in figures.items()
-        }
+        figures = {name: Estimate(value, np.nan, np.nan) for name, value in (self.calibration | self.coverage).items()}
+        rows = [("all", "", name, *score, self.n) for name, score in (self.scores | figures).items()]
+        for part, found in self.parts.items():
+            for name, scores in found.items():
+                rows.append((part, name, "macro_f1", *scores.macro_f1, scores.n))
+                rows.append((part, name, "accuracy", *scores.accuracy, scores.n))
+        return pd.DataFrame(rows, columns=["part", "name", "metric", "value", "low", "high", "sentences"])
 
 
 def predictions_for(rows: Dataset, probabilities: np.ndarray) -> Predictions:

@@ -48,7 +48,7 @@ class Subject(NamedTuple):
 
 
 def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | None = None) -> str:
-    """Write the card in Markdown, with front matter in the form of Hugging Face.
+    """Write the card in Markdown, without front matter, which the MLflow UI would show as text; see `front_matter`.
 
     Args:
         subject: the model.
@@ -56,7 +56,6 @@ def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | N
         behaviour: pass rates of the behaviour suite, if it was run.
     """
     sections = [
-        _FRONT.format(family=subject.family),
         f"# {subject.name}",
         f"A model of the family `{subject.family}`, trained with claimkind.",
         "## Intended use",
@@ -76,6 +75,11 @@ def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | N
         _licences(subject.training_rows),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def front_matter(family: str) -> str:
+    """What stands above a card on the Hugging Face hub, for a model of a family."""
+    return _FRONT.format(family=family)
 
 
 def _results(evaluation: Evaluation, behaviour: pd.DataFrame | None) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from claimkind import tracking
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.selection import Configuration, fetch_predictions
+from claimkind.evaluation.selection import VALIDATION, Configuration, fetch_predictions
 from claimkind.metrics.significance import Difference, compare_all
 
 _NAME_PATTERNS = {
@@ -60,10 +60,10 @@ def promote(best: Configuration, target: Target, *, candidates: int, samples: in
     Raises:
         ClaimkindError: the configuration has no training.
     """
-    if best.validation < 0:
+    if best.validation is None:
         raise ClaimkindError("promote=true finds no training among the runs, expected at least one: name some in runs")
-    trained = best.runs.dropna(subset="metrics.validation_macro_f1")
-    chosen = trained.sort_values("metrics.validation_macro_f1").iloc[-1]
+    trained = best.runs.dropna(subset=VALIDATION)
+    chosen = trained.sort_values(VALIDATION).iloc[-1]
     champion = tracking.run_of_alias(*target)
     if champion is None:
         return _register(
@@ -84,7 +84,7 @@ def promote(best: Configuration, target: Target, *, candidates: int, samples: in
 
 
 def _register(run: pd.Series, target: Target, reason: str) -> str:
-    version = tracking.register(run["run_id"], *target)
+    version = tracking.register(run["run_id"], *target, reason)
     return f"{reason}: registered as {target.registered_name} version {version}, alias {target.alias}"
 
 
@@ -92,5 +92,5 @@ def _against(champion: str, chosen: pd.Series, candidates: int, samples: int) ->
     """The difference on validation between the chosen run and the run of the champion."""
     ids = {"the new model": chosen["run_id"], "the old one": champion}
     pair = [Configuration(name, pd.DataFrame({"run_id": [run_id]})) for name, run_id in ids.items()]
-    sentences, predicted = fetch_predictions(pair, "validation")
+    sentences, predicted, _ = fetch_predictions(pair, "validation")
     return compare_all(predicted, sentences, samples=samples, comparisons=candidates)[0]

@@ -11,9 +11,12 @@ from claimkind.config import EvaluateConfig, build, changed_settings
 from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
+from claimkind.evaluation import description
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.evaluation import Evaluation, Predictions, evaluate, predictions_for
 from claimkind.evaluation.probe import Probe
+from claimkind.evaluation.run_tables import log_results, log_split
+from claimkind.evaluation.selection import without_dataset
 from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.metrics.bootstrap import check_samples, with_bounds
@@ -21,6 +24,16 @@ from claimkind.metrics.scores import of_class, overall
 from claimkind.models.base import Predictor
 
 _SPLITS = ("validation", "test")
+
+
+class SplitResults(NamedTuple):
+    """The results of a saved model on a split of a dataset."""
+
+    dataset: BuiltDataset
+    split: str
+    predictions: pd.DataFrame
+    """As `predictions_of` returns them."""
+    evaluation: Evaluation
 
 
 class SavedModelResult(NamedTuple):
@@ -32,8 +45,12 @@ class SavedModelResult(NamedTuple):
     metrics: dict[str, float]
     tags: dict[str, str]
     """Tags of the run, by which `scripts/compare.py` finds it."""
-    predictions: dict[str, pd.DataFrame]
-    """By split the predictions, which `scripts/compare.py` reads; empty for a probe."""
+    description: str
+    """Of the run, in Markdown."""
+    results: SplitResults | None = None
+    """On a split of a dataset; None for a probe."""
+    link: str = ""
+    """Address of the run in the MLflow UI."""
 
     def text(self) -> str:
         """The title and all tables."""
@@ -41,7 +58,7 @@ class SavedModelResult(NamedTuple):
             f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}"
             for name, table in self.tables.items()
         ]
-        return "\n".join([self.title, *tables])
+        return "\n".join([self.title, *tables, "", self.link]).rstrip()
 
 
 def run(config: EvaluateConfig) -> SavedModelResult:
@@ -65,21 +82,23 @@ def run(config: EvaluateConfig) -> SavedModelResult:
     report = report._replace(title=f"{config.model_uri} on {report.title}")
     origin = tracking.origin_of(config.model_uri)
     tags = {"kind": "evaluation", "evaluated_model": origin.model_uri, **report.tags}
-    with tracking.start_run(config.experiment_name, f"evaluation-{report.name}", tags) as tracked:
+    with tracking.start_run(
+        config.experiment_name, f"evaluate {_called(origin, report)} · {report.name}", tags
+    ) as tracked:
         tracked.log_config(asdict(config), origin.params or _digest_of(config.model_uri))
-        _log(report, tracked)
-    return report
+        _log(report, origin, tracked)
+    return report._replace(link=tracking.hint(tracked.page))
 
 
 def report_on_probe(classifier: Predictor, probe: Probe, samples: int) -> SavedModelResult:
     """Evaluate a fitted classifier by a probe, with `samples` bootstrap samples."""
     score = probe.measure(classifier, samples)
     title = f"{score.name}, {score.method} on {score.train_size:,} sentences, n = {score.test_size:,}"
-    estimates = {"macro_f1": score.macro_f1}
+    metrics = with_bounds(f"{score.name}/macro_f1", score.macro_f1) | {f"{score.name}/accuracy": score.accuracy}
     if score.correlation:
-        estimates["rank_correlation"] = score.correlation
-    metrics = with_bounds(estimates, score.name) | {f"{score.name}_accuracy": score.accuracy}
-    return SavedModelResult(score.name, title, {"probe": score.table()}, metrics, {"probe": score.name}, {})
+        metrics |= with_bounds(f"{score.name}/rank_correlation", score.correlation)
+    described = description.page(f"**Macro F1 {score.macro_f1}** of a probe on `{score.name}`", [f"- {title}"])
+    return SavedModelResult(score.name, title, {"probe": score.table()}, metrics, {"probe": score.name}, described)
 
 
 def report_on_split(
@@ -100,12 +119,15 @@ def report_on_split(
     evaluation = evaluate(predictions, samples=samples, abstain_below=classifier.abstain_below)
     behaviour = pass_rates(classifier, pairs)
     return SavedModelResult(
-        name=f"{dataset.name}-{split}",
+        name=f"{dataset.name}/{split}",
         title=f"{dataset.name} {split}, fingerprint {dataset.fingerprint}, n = {evaluation.n:,}",
         tables={**tables_of(evaluation, predictions), "behaviour": behaviour},
-        metrics=evaluation.metrics(split) | {"behaviour_pass_rate": float(behaviour["rate"].iloc[-1])},
+        metrics=evaluation.headlines(split) | {"behaviour/pass_rate": float(behaviour["rate"].iloc[-1])},
         tags={"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint},
-        predictions={split: predictions_of(rows, predictions.probabilities)},
+        description=description.page(
+            description.headline(evaluation, f"`{dataset.name}` {split}"), description.weaknesses(evaluation)
+        ),
+        results=SplitResults(dataset, split, predictions_of(rows, predictions.probabilities), evaluation),
     )
 
 
@@ -124,13 +146,25 @@ def _digest_of(model_uri: str) -> dict[str, str]:
     return {"model": sha256_file(tracking.fetch_folder(model_uri) / MANIFEST)[:16]}
 
 
-def _log(report: SavedModelResult, tracked: tracking.Run) -> None:
-    tracked.describe(report.title)
+def _called(origin: tracking.Origin, report: SavedModelResult) -> str:
+    """What the evaluated model is called: the name of its run, without the dataset that it is evaluated on."""
+    if not origin.run:
+        return Path(origin.model_uri).name
+    return without_dataset(origin.run.name, report.tags.get("dataset", "")).removesuffix(f"{tracking.SEPARATOR}seed 0")
+
+
+def _log(report: SavedModelResult, origin: tracking.Origin, tracked: tracking.Run) -> None:
+    trained = [f"- Trained in [{origin.run.name}]({origin.run.page})"] if origin.run else []
+    model = f"- Model: `{origin.model_uri}`"
+    tracked.describe("\n".join([report.description, model, *trained, *tracked.origin()]))
     for name, table in report.tables.items():
-        tracked.log_table(table, f"evaluation/{name}.parquet")
-    tracked.log_metrics(report.metrics)
-    for split, predictions in report.predictions.items():
-        tracked.log_table(predictions, f"predictions/{split}.parquet")
+        tracked.log_table(table, f"evaluation/{name}.csv")
+    if report.results is None:
+        return tracked.log_metrics(report.metrics)
+    dataset, split, predictions, evaluation = report.results
+    log_split(tracked, dataset, split)
+    tracked.log_metrics(report.metrics, split=split)
+    log_results(tracked, split, predictions, evaluation)
 
 
 def _whole(evaluation: Evaluation) -> pd.DataFrame:

@@ -10,12 +10,15 @@ import pandas as pd
 
 from claimkind import tracking
 from claimkind.errors import ClaimkindError
+from claimkind.evaluation.run_tables import PREDICTIONS
 from claimkind.labels import PROBABILITY_COLUMNS, label_indices
 from claimkind.metrics.significance import Sentences
+from claimkind.tracking import SEPARATOR
 
 _SEED_PARAMS = {"params.seed", "params.model.seed"}
+VALIDATION = "metrics.validation/macro_f1"
+"""Column of the macro F1 on validation, by which models are chosen."""
 _SETTINGS_SHOWN = 3
-_PREDICTIONS = "predictions/{}.parquet"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -34,12 +37,12 @@ class Configuration(NamedTuple):
     """One row a run, as MLflow's table of runs."""
 
     @property
-    def validation(self) -> float:
-        """Mean macro F1 on validation over the seeds; -1 for evaluations, which have none."""
-        if "metrics.validation_macro_f1" not in self.runs:
-            return -1.0
-        score = float(self.runs["metrics.validation_macro_f1"].mean())
-        return -1.0 if np.isnan(score) else score
+    def validation(self) -> float | None:
+        """Mean macro F1 on validation over the seeds; None for evaluations, which have none."""
+        if VALIDATION not in self.runs:
+            return None
+        score = float(self.runs[VALIDATION].mean())
+        return None if np.isnan(score) else score
 
 
 def select_runs(query: Query, names: Sequence[str] = ()) -> pd.DataFrame:
@@ -58,7 +61,7 @@ def select_runs(query: Query, names: Sequence[str] = ()) -> pd.DataFrame:
     """
     runs = tracking.find_runs(query.experiment_name, f"tags.dataset = '{query.dataset_name}'")
     if not names and "tags.kind" in runs:
-        runs = runs[runs["tags.kind"].isna()]  # a training has no kind, an evaluation has
+        runs = runs[_is_training(runs)]
     if runs.empty:
         raise ClaimkindError(
             f"experiment {query.experiment_name!r} has no finished run on dataset {query.dataset_name!r}, "
@@ -92,7 +95,7 @@ def _newest_readable(runs: pd.DataFrame) -> pd.DataFrame:
 def _is_readable(run_id: str) -> bool:
     """Whether the predictions of a run are there; if not, it is logged."""
     try:
-        tracking.fetch_table(run_id, _PREDICTIONS.format("test"))
+        tracking.fetch_table(run_id, PREDICTIONS.format("test"))
     except ClaimkindError as error:
         _LOGGER.info("%s; it is left out", error)
         return False
@@ -103,7 +106,7 @@ def _named(runs: pd.DataFrame, query: Query, names: Sequence[str]) -> pd.DataFra
     """The runs with these ids, and of those with these names the ones on the newest build."""
     chosen: set[str] = set()
     for name in names:
-        found = runs[(runs["run_id"] == name) | (runs["tags.mlflow.runName"] == name)]
+        found = runs[_is_called(runs, name)]
         if found.empty:
             known = ", ".join(dict.fromkeys(runs["tags.mlflow.runName"]))
             raise ClaimkindError(
@@ -120,14 +123,25 @@ def _named(runs: pd.DataFrame, query: Query, names: Sequence[str]) -> pd.DataFra
     return _without_repetitions(together)
 
 
+def _is_called(runs: pd.DataFrame, name: str) -> pd.Series:
+    """Whether each run has this id, or one that begins with these eight characters or more, or this name."""
+    begins = runs["run_id"].str.startswith(name) if re.fullmatch("[0-9a-f]{8,}", name) else False
+    return (runs["run_id"] == name) | (runs["tags.mlflow.runName"] == name) | begins
+
+
 def _without_repetitions(runs: pd.DataFrame) -> pd.DataFrame:
     """One run of each configuration and seed: the newest, and a training rather than the evaluation of its model."""
     if "tags.kind" in runs:
-        runs = runs.sort_values("tags.kind", na_position="first", kind="stable")
+        runs = pd.concat([runs[_is_training(runs)], runs[~_is_training(runs)]])
     distinct = runs.drop_duplicates(_params(runs))
     for run_id in runs["run_id"][~runs["run_id"].isin(distinct["run_id"])]:
         _LOGGER.info("run %s has the settings and the seed of another run and is left out", run_id)
     return distinct
+
+
+def _is_training(runs: pd.DataFrame) -> pd.Series:
+    """Whether each run is a training; trainings of earlier versions have no kind."""
+    return runs["tags.kind"].fillna("training") == "training"
 
 
 def _on_newest_build(runs: pd.DataFrame) -> pd.DataFrame:
@@ -149,17 +163,28 @@ def group_by_configuration(runs: pd.DataFrame) -> list[Configuration]:
     filled = runs.fillna(dict.fromkeys(settings, ""))
     groups = [group for _, group in filled.groupby(settings, sort=False)] if settings else [runs]
     found = [Configuration(name, group) for name, group in zip(_names(groups), groups, strict=True)]
-    return sorted(found, key=lambda configuration: -configuration.validation)
+    return sorted(found, key=lambda configuration: (configuration.validation is None, -(configuration.validation or 0)))
 
 
 def _names(groups: list[pd.DataFrame]) -> list[str]:
     """The names of the runs without the seed at their end; where several are equal, with the settings that differ."""
-    names = [re.sub(r"[-_]?seed\d+$", "", str(group["tags.mlflow.runName"].iloc[0])) for group in groups]
+    names = [_without_seed(group.iloc[0]) for group in groups]
     alike = {name: [group for group, own in zip(groups, names, strict=True) if own == name] for name in names}
     return [
         name if len(alike[name]) == 1 else f"{name} ({_distinction(group, alike[name])})"
         for group, name in zip(groups, names, strict=True)
     ]
+
+
+def _without_seed(run: pd.Series) -> str:
+    """The name of a run without its seed and its dataset, which all compared runs share."""
+    name = re.sub(r"( · |[-_])?seed ?\d+$", "", str(run["tags.mlflow.runName"]))
+    return without_dataset(name, str(run["tags.dataset"]))
+
+
+def without_dataset(name: str, dataset: str) -> str:
+    """The name of a run without that of its dataset, as in `minilm · seed 0` for `minilm · bundled · seed 0`."""
+    return SEPARATOR.join(part for part in name.split(SEPARATOR) if part != dataset) or name
 
 
 def _distinction(group: pd.DataFrame, others: list[pd.DataFrame]) -> str:
@@ -174,25 +199,32 @@ def _distinction(group: pd.DataFrame, others: list[pd.DataFrame]) -> str:
     return ", ".join(f"{column.removeprefix('params.')}={group[column].iloc[0] or 'unset'}" for column in differing)
 
 
-def fetch_predictions(configurations: Sequence[Configuration], split: str) -> tuple[Sentences, dict[str, np.ndarray]]:
+class Fetched(NamedTuple):
+    """What runs predicted for the same sentences."""
+
+    sentences: Sentences
+    probabilities: dict[str, np.ndarray]
+    """By configuration, (seeds, n, 3)."""
+    rows: pd.DataFrame
+    """The n sentences, with `id` and `label`, and further columns of the tables of predictions."""
+
+
+def fetch_predictions(configurations: Sequence[Configuration], split: str) -> Fetched:
     """Fetch what runs predicted.
 
     Args:
         configurations: the runs.
         split: of the dataset.
 
-    Returns:
-        The sentences of the split, and by configuration the probabilities, (seeds, n, 3).
-
     Raises:
         ClaimkindError: a run has no predictions for the split, or was tested on other sentences.
     """
     tables = {
-        run_id: tracking.fetch_table(run_id, _PREDICTIONS.format(split))
+        run_id: tracking.fetch_table(run_id, PREDICTIONS.format(split))
         for configuration in configurations
         for run_id in configuration.runs["run_id"]
     }
-    first = next(iter(tables.values()))
+    first = max(tables.values(), key=lambda table: len(table.columns))  # earlier versions logged no texts
     for run_id, table in tables.items():
         if not table[["id", "label"]].equals(first[["id", "label"]]):
             raise ClaimkindError(f"run {run_id} was measured on other sentences than the others: train it again")
@@ -200,4 +232,5 @@ def fetch_predictions(configurations: Sequence[Configuration], split: str) -> tu
         name: np.stack([tables[run_id][list(PROBABILITY_COLUMNS)].to_numpy() for run_id in runs["run_id"]])
         for name, runs in configurations
     }
-    return Sentences(label_indices(first["label"].tolist()), first["group"].to_numpy()), predicted
+    sentences = Sentences(label_indices(first["label"].tolist()), first["group"].to_numpy())
+    return Fetched(sentences, predicted, first)

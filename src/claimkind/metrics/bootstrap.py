@@ -1,6 +1,6 @@
 """Bootstrap confidence intervals of metrics; they resample groups, not sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -116,14 +116,9 @@ def interval(sampled: np.ndarray, groups: int, freedom: float | None = None) -> 
     return float(low), float(high)
 
 
-def with_bounds(scores: Mapping[str, Estimate], split: str) -> dict[str, float]:
-    """Values under the names by which they are logged, with the bounds of their intervals as `_low` and `_high`."""
-    metrics = {}
-    for name, score in scores.items():
-        metrics[f"{split}_{name}"] = score.value
-        metrics[f"{split}_{name}_low"] = score.low
-        metrics[f"{split}_{name}_high"] = score.high
-    return metrics
+def with_bounds(name: str, score: Estimate) -> dict[str, float]:
+    """A value under the name by which it is logged, with the bounds of its interval as `_low` and `_high`."""
+    return {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
 
 
 def macro_f1_of_names(truth: np.ndarray, predicted: np.ndarray, *, samples: int, seed: int) -> Estimate:

@@ -55,6 +55,8 @@ class Metric(NamedTuple):
     """The metric in each sample: (samples,), or (samples, 3) for a metric of each class."""
     per_class: bool = False
     """Whether it is a metric of each class in the order of `LABELS`."""
+    headline: bool = True
+    """Whether it is a metric of the MLflow run; every metric is in the run's table of metrics."""
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -198,9 +200,9 @@ METRICS = (
     MACRO_F1,
     ACCURACY,
     Metric("mcc", "Matthews correlation", _matthews),
-    Metric("macro_auroc", "macro AUROC", _macro_auroc),
-    Metric("precision", "precision", _precision, per_class=True),
-    Metric("recall", "recall", _recall, per_class=True),
+    Metric("macro_auroc", "macro AUROC", _macro_auroc, headline=False),
+    Metric("precision", "precision", _precision, per_class=True, headline=False),
+    Metric("recall", "recall", _recall, per_class=True, headline=False),
     Metric("f1", "F1", _sampled_f1, per_class=True),
 )
 """All metrics that an evaluation reports."""

@@ -1,5 +1,6 @@
 """Runs and registered models in MLflow. Only this package, `scoring.pyfunc` and `scoring.spark` import mlflow."""
 
+from claimkind.tracking.links import SEPARATOR, hint, model_page, run_page
 from claimkind.tracking.registry import (
     REFERENCE,
     Origin,
@@ -10,22 +11,26 @@ from claimkind.tracking.registry import (
     register,
     run_of_alias,
 )
-from claimkind.tracking.runs import Run, start_run
+from claimkind.tracking.runs import Run, Split, start_run
 from claimkind.tracking.signals import exit_on_signals
 from claimkind.tracking.store import (
     end_killed_children,
     end_killed_run,
     fetch_table,
     find_runs,
+    link_to_comparison,
     prepare_store,
     run_exists,
     run_tags,
 )
+from claimkind.tracking.views import view_page
 
 __all__ = [
     "REFERENCE",
+    "SEPARATOR",
     "Origin",
     "Run",
+    "Split",
     "end_killed_children",
     "end_killed_run",
     "exit_on_signals",
@@ -34,11 +39,16 @@ __all__ = [
     "fetch_reference",
     "fetch_table",
     "find_runs",
+    "hint",
+    "link_to_comparison",
+    "model_page",
     "origin_of",
     "prepare_store",
     "register",
     "run_exists",
     "run_of_alias",
+    "run_page",
     "run_tags",
     "start_run",
+    "view_page",
 ]

@@ -44,8 +44,8 @@ class MetricLog:
         keys = client.get_run(self.run_id).data.metrics
         self.sent |= {(key, point.step) for key in keys for point in client.get_metric_history(self.run_id, key)}
 
-    def log(self, metrics: Mapping[str, float], step: int, model_id: str | None) -> None:
-        """Log metrics of a step, linked with a model if there is one.
+    def log(self, metrics: Mapping[str, float], step: int, links: Mapping[str, str]) -> None:
+        """Log metrics of a step, linked with what `links` names: `model_id`, `dataset_name` and `dataset_digest`.
 
         Raises:
             MlflowException: the run was deleted, for example.
@@ -54,8 +54,7 @@ class MetricLog:
         new = {key: value for key, value in metrics.items() if (key, step) not in self.sent}
         now = int(time.time() * 1000)
         points = [
-            {"key": key, "value": float(value), "timestamp": now, "step": step, "model_id": model_id}
-            for key, value in new.items()
+            {"key": key, "value": float(value), "timestamp": now, "step": step, **links} for key, value in new.items()
         ]
         self.sent |= {(key, step) for key in new}
         if time.monotonic() < self.next_try or not self._send(points):

@@ -7,25 +7,34 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from claimkind import models
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.models.base import Predictor
 from claimkind.tracking.artifacts import model_folder, model_info, run_artifact
+from claimkind.tracking.links import run_page
 from claimkind.tracking.store import check_store, get_run
 
+_SCORE = "macro_f1"
+_ABOUT = """\
+Labels each sentence of an English text as factual, speculative or opinion, with calibrated probabilities. The version \
+with the alias `{alias}` is the one that the scripts use.
+
+`python scripts/score.py input=FILE output=scored.parquet model_uri=models:/{name}@{alias}`"""
 REFERENCE = "reference.json"
 """Artifact of a training run: what scoring compares the shares of labels with."""
 
 
-def register(run_id: str, name: str, alias: str) -> int:
-    """Register the model that a run logged, and set an alias to it.
+def register(run_id: str, name: str, alias: str, reason: str = "") -> int:
+    """Register the model that a run logged, describe it, and set an alias to it.
 
     Args:
         run_id: of the run.
         name: of the registered model.
         alias: such as `champion`.
+        reason: why the alias moves to it, in one sentence.
 
     Returns:
         The version.
@@ -34,15 +43,39 @@ def register(run_id: str, name: str, alias: str) -> int:
         ClaimkindError: the run has no model, or it was deleted.
     """
     try:
-        model_uri = mlflow.get_run(run_id).data.tags["model_uri"]
-        version = mlflow.register_model(model_uri, name, tags={"run_id": run_id}).version
-        mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+        run = mlflow.get_run(run_id)
+        tags = _version_tags(run, reason)
+        version = mlflow.register_model(run.data.tags["model_uri"], name, tags=tags).version
+        client = mlflow.MlflowClient()
+        client.update_model_version(name, version, _description(run, reason))
+        client.set_registered_model_alias(name, alias, version)
+        if not client.get_registered_model(name).description:
+            client.update_registered_model(name, _ABOUT.format(name=name, alias=alias))
     except (MlflowException, KeyError) as error:
         raise ClaimkindError(
             f"the model of run {run_id} cannot be registered as {name} ({first_line(error)}): if it was "
             "deleted, train it again"
         ) from None
     return int(version)
+
+
+def _version_tags(run: Run, reason: str) -> dict[str, str]:
+    """What the list of versions shows of a model."""
+    tags, metrics = run.data.tags, run.data.metrics
+    found: dict[str, str] = {
+        name: tags[name] for name in ("family", "model", "dataset", "dataset_fingerprint") if name in tags
+    }
+    score = metrics.get(f"test/{_SCORE}", metrics.get(f"test_{_SCORE}"))
+    shown = {} if score is None else {f"test_{_SCORE}": f"{score:.3f}"}
+    return {"run_id": run.info.run_id, **found, **shown, **({"promoted_because": reason} if reason else {})}
+
+
+def _description(run: Run, reason: str) -> str:
+    """The description of a version in Markdown: why it was promoted, then that of its run."""
+    page = run_page(run.info.experiment_id, run.info.run_id)
+    first = [f"**{reason[0].upper()}{reason[1:]}**", ""] if reason else []
+    note = run.data.tags.get("mlflow.note.content", "")
+    return "\n".join([*first, f"Trained in [{run.info.run_name}]({page}).", "", note])
 
 
 def run_of_alias(name: str, alias: str) -> str | None:
@@ -66,6 +99,15 @@ def run_of_alias(name: str, alias: str) -> str | None:
     return str(run_id)
 
 
+class TrainingRun(NamedTuple):
+    """The run that trained a model."""
+
+    run_id: str
+    name: str
+    page: str
+    """Its address within the MLflow UI."""
+
+
 class Origin(NamedTuple):
     """Where a saved model comes from."""
 
@@ -73,6 +115,8 @@ class Origin(NamedTuple):
     """A URI that always names this model; an alias can be moved to another."""
     params: dict[str, str]
     """Parameters of the run that trained it; empty if the run is unknown."""
+    run: TrainingRun | None = None
+    """The run, where it is known."""
 
 
 def origin_of(model_uri: str, key: str = "model_uri") -> Origin:
@@ -83,7 +127,10 @@ def origin_of(model_uri: str, key: str = "model_uri") -> Origin:
         info = model_info(model_uri)
     run = get_run(info.run_id) if info.run_id else None
     permanent_uri = f"models:/{info.model_id}" if info.model_id else model_uri
-    return Origin(permanent_uri, dict(run.data.params) if run else {})
+    if run is None:
+        return Origin(permanent_uri, {})
+    page = run_page(run.info.experiment_id, run.info.run_id)
+    return Origin(permanent_uri, dict(run.data.params), TrainingRun(run.info.run_id, run.info.run_name, page))
 
 
 def fetch_model(model_uri: str, key: str = "model_uri") -> Predictor:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import logging
 import os
-import shlex
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import mlflow
 import pandas as pd
 import yaml
 from matplotlib.figure import Figure
+from mlflow.data.dataset import Dataset
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -30,10 +31,12 @@ from claimkind.labels import PROBABILITY_COLUMNS
 from claimkind.manifest import MANIFEST
 from claimkind.models.base import Predictor
 from claimkind.tracking.artifacts import model_folder
+from claimkind.tracking.links import model_page, run_page
 from claimkind.tracking.metric_log import MetricLog
-from claimkind.tracking.processes import process_tags, without_note
+from claimkind.tracking.processes import command_line, log_system_metrics_each_minute, process_tags, without_note
 from claimkind.tracking.signals import act_on_signal, exit_on_signals, signal_received, signals_deferred
 from claimkind.tracking.store import prepare_store, run_exists, store_errors_explained
+from claimkind.tracking.views import view_page
 
 _LOGGER = logging.getLogger(__name__)
 _PACKAGE = Path(claimkind.__file__).parent
@@ -51,6 +54,8 @@ _EXAMPLE = pd.DataFrame({"text": ["The vote is on Tuesday.", "The move may widen
 _SERVING_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy")
 
 
+_CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
+"""By split, the context under which MLflow shows it."""
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -67,16 +72,36 @@ def _store_call(method: Callable[_Arguments, _Result]) -> Callable[_Arguments, _
     return call
 
 
+class Split(NamedTuple):
+    """A split of a built dataset, as MLflow identifies it."""
+
+    dataset: str
+    name: str
+    """`train`, `validation` or `test`."""
+    source: str
+    """Path of the file."""
+    digest: str
+    """The fingerprint of the dataset."""
+
+
 class Run:
     """One open MLflow run."""
 
     def __init__(self, run: MlflowRun) -> None:
         self.run_id: str = run.info.run_id
         self.experiment_id: str = run.info.experiment_id
+        self.name: str = run.info.run_name
         self.model_id: str | None = None
+        self.datasets: dict[str, Dataset] = {}
+        """The logged splits by name."""
         self.metric_log = MetricLog(self.run_id)
         self.earlier_model: str | None = None
         """URI of the model that the run logged before it was resumed."""
+
+    @property
+    def page(self) -> str:
+        """The address of the run within the MLflow UI."""
+        return run_page(self.experiment_id, self.run_id)
 
     def resume(self, run: MlflowRun) -> None:
         """Go on with what the run has logged before."""
@@ -104,21 +129,33 @@ class Run:
         mlflow.log_text("\n".join([f"# Python {sys.version.split()[0]}", *installed]) + "\n", "environment.txt")
 
     @_store_call
-    def log_dataset(self, rows: pd.DataFrame, name: str, source: Path, context: str) -> None:
-        """Log rows as an input of the run; MLflow keeps their schema, size and digest, not the rows themselves."""
+    def log_dataset(self, rows: pd.DataFrame, split: Split) -> None:
+        """Log the split of a dataset as an input of the run; MLflow keeps its schema and size, not the rows."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about resolving a plain path: it is known to be a local file
-            inputs = mlflow.data.from_pandas(rows, source=str(source), targets="label", name=name)  # type: ignore[attr-defined]
-        mlflow.log_input(inputs, context=context)
+            inputs = mlflow.data.from_pandas(  # type: ignore[attr-defined]
+                rows, source=split.source, targets="label", name=f"{split.dataset}-{split.name}", digest=split.digest
+            )
+        mlflow.log_input(inputs, context=_CONTEXTS[split.name])
+        self.datasets[split.name] = inputs
 
     @_store_call
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log metrics, linked with the model if it was logged before.
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None, split: str | None = None) -> None:
+        """Log metrics, rounded to four significant digits and linked with the model if it was logged before.
 
         While the store does not answer they are kept in a file. Those that a run has when it is resumed are not logged
         again.
+
+        Args:
+            metrics: by name.
+            step: of the training.
+            split: name of the split that they were measured on, if it was logged.
         """
-        self.metric_log.log(metrics, step or 0, self.model_id)
+        shown = {name: float(f"{value:.4g}") for name, value in metrics.items()}  # the UI shows all digits
+        links = {"model_id": self.model_id} if self.model_id else {}
+        if split in self.datasets:
+            links |= {"dataset_name": self.datasets[split].name, "dataset_digest": self.datasets[split].digest}
+        self.metric_log.log(shown, step or 0, links)
 
     @_store_call
     def log_figure(self, figure: Figure, name: str) -> None:
@@ -127,10 +164,18 @@ class Run:
 
     @_store_call
     def log_table(self, rows: pd.DataFrame, name: str) -> None:
-        """Log rows as a parquet file."""
+        """Log rows in the format that the ending of the name says.
+
+        `.json` is shown as a table, and compared across runs under *Artifact evaluation*; `.csv` is shown as a table;
+        `.parquet` keeps exact values for scripts, and is not shown.
+        """
+        if name.endswith(".json"):
+            mlflow.log_table(rows.head(1), name)  # marks the file as a table; in a resumed run it would append rows
+            mlflow.log_text(rows.to_json(orient="split", index=False), name)
+            return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / Path(name).name
-            rows.to_parquet(path, index=False)
+            rows.to_csv(path, index=False) if path.suffix == ".csv" else rows.to_parquet(path, index=False)
             mlflow.log_artifact(str(path), str(Path(name).parent))
 
     @_store_call
@@ -140,12 +185,22 @@ class Run:
 
     @_store_call
     def describe(self, text: str) -> None:
-        """Set the description of the run, as Markdown."""
+        """Set the description of the run, and of the model that it logged, as Markdown."""
         mlflow.set_tag("mlflow.note.content", text)
+        if self.model_id:
+            mlflow.set_logged_model_tags(self.model_id, {"mlflow.note.content": text})
 
     def link(self, run_id: str) -> str:
         """Address of another run of this experiment within the MLflow UI."""
-        return f"#/experiments/{self.experiment_id}/runs/{run_id}"
+        return run_page(self.experiment_id, run_id)
+
+    def origin(self) -> list[str]:
+        """Where the run comes from, as items of a list in Markdown: its model, the command, and the leaderboard."""
+        found = [f"- Command: `{command_line()}`"]
+        if self.model_id:
+            page = model_page(self.experiment_id, self.model_id)
+            found.insert(0, f"- Model: [`models:/{self.model_id}`]({page})")
+        return [*found, f"- Other trainings: [leaderboard]({view_page(self.experiment_id, 'leaderboard')})"]
 
     @_store_call
     def log_model(self, classifier: Predictor) -> str:
@@ -158,7 +213,7 @@ class Run:
         with tempfile.TemporaryDirectory() as folder:
             saved = Path(folder) / "model"
             models.save(classifier, saved)
-            model_uri = self.earlier_model if self._is_logged(saved) else _log_pyfunc(classifier, saved)
+            model_uri = self.earlier_model if self._is_logged(saved) else _log_pyfunc(classifier, saved, self.name)
         self.model_id = str(model_uri).removeprefix("models:/")
         mlflow.set_tags({"family": family, "model_uri": model_uri, "compute_dtype": classifier.compute_dtype})
         return str(model_uri)
@@ -174,13 +229,13 @@ class Run:
             return False
 
 
-def _log_pyfunc(classifier: Predictor, saved: Path) -> str:
+def _log_pyfunc(classifier: Predictor, saved: Path, name: str) -> str:
     packages = dict.fromkeys((*_SERVING_REQUIREMENTS, *classifier.requirements))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
         info = mlflow.pyfunc.log_model(
-            name="model",
+            name=re.sub(r"[/:.%\"']", "_", name),  # the characters that MLflow refuses
             python_model=str(_PACKAGE / "scoring" / "pyfunc.py"),
             artifacts={"model": str(saved)},
             code_paths=[str(_PACKAGE)],
@@ -200,7 +255,14 @@ def _ignore_outside_run_id() -> None:
 
 
 @contextlib.contextmanager
-def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_id: str | None = None) -> Iterator[Run]:
+def start_run(
+    experiment_name: str,
+    run_name: str,
+    tags: Mapping[str, str],
+    run_id: str | None = None,
+    *,
+    system_metrics: bool = False,
+) -> Iterator[Run]:
     """Open a new run, or an earlier one again, and end it whatever happens in the block.
 
     A run ends FINISHED; FAILED by an exception; or KILLED by Ctrl-C, SIGTERM, the end of its terminal or
@@ -211,6 +273,7 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
         run_name: of a new run.
         tags: further tags of the run, besides the command and the commit.
         run_id: of the earlier run.
+        system_metrics: whether to log the load of the machine, each minute.
 
     Raises:
         ClaimkindError: there is no run of this id.
@@ -222,13 +285,15 @@ def start_run(experiment_name: str, run_name: str, tags: Mapping[str, str], run_
             "restore it in MLflow, or start over (without resume=true)"
         )
     _ignore_outside_run_id()
-    tags = {**tags, **process_tags(), "git_commit": git_commit(), "command": shlex.join(sys.argv)}
+    tags = {**tags, **process_tags(), "git_commit": git_commit(), "command": command_line()}
+    if system_metrics:
+        log_system_metrics_each_minute()
     tracked: Run | None = None
     with exit_on_signals():
         try:
             with signals_deferred(), store_errors_explained():
                 run = mlflow.start_run(
-                    run_id, run_name=None if run_id else run_name, tags=tags, log_system_metrics=False
+                    run_id, run_name=None if run_id else run_name, tags=tags, log_system_metrics=system_metrics
                 )
                 tracked = Run(run)
                 if run_id:

@@ -1,6 +1,7 @@
 """The MLflow tracking store: connecting to it, and reading and ending runs in it."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import mlflow
@@ -13,9 +14,12 @@ from claimkind.errors import ClaimkindError, first_line, is_disk_full
 from claimkind.manifest import lock
 from claimkind.tracking.artifacts import run_artifact
 from claimkind.tracking.database import database_path, follow_move, is_read_only, make_database
+from claimkind.tracking.links import SEPARATOR
 from claimkind.tracking.metric_log import is_refusal, send_unsent
 from claimkind.tracking.processes import end_runs_of_killed_processes
+from claimkind.tracking.views import write_views
 
+_COMPARED = "- Last comparison:"
 _CHECKED: set[str] = set()
 """The stores in which the runs of killed processes were ended."""
 
@@ -36,7 +40,7 @@ def prepare_store(experiment_name: str) -> None:
         if database:
             follow_move(database)
         try:
-            mlflow.set_experiment(experiment_name)
+            experiment = mlflow.set_experiment(experiment_name)
         except MlflowException as error:
             if "deleted experiment" not in first_line(error):
                 raise
@@ -44,6 +48,8 @@ def prepare_store(experiment_name: str) -> None:
                 f"the experiment {experiment_name!r} was deleted, expected another or this one restored: "
                 f"`mlflow experiments restore --experiment-id …`, or give experiment_name"
             ) from None
+        if not is_read_only():
+            write_views(experiment)
         _finish_earlier_runs()
 
 
@@ -122,7 +128,17 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
         raise ClaimkindError(
             f"MLflow finds no runs by {filter_string} ({first_line(error)}): correct the name"
         ) from None
-    return pd.DataFrame(runs)
+    return _with_present_names(pd.DataFrame(runs))
+
+
+def _with_present_names(runs: pd.DataFrame) -> pd.DataFrame:
+    """Name the metrics of earlier versions, such as `validation_macro_f1`, as they are named now."""
+    for column in [str(column) for column in runs.columns]:
+        present = re.sub(r"^metrics\.(validation|test)_", r"metrics.\1/", column)
+        if present != column:
+            earlier = runs.pop(column)
+            runs[present] = runs[present].fillna(earlier) if present in runs else earlier
+    return runs
 
 
 def get_run(run_id: str) -> MlflowRun | None:
@@ -165,6 +181,21 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
         ) from None
 
 
+def link_to_comparison(run_id: str, name: str, page: str) -> None:
+    """Put a link to a comparison at the end of a run's description, in place of that to an earlier one.
+
+    Args:
+        run_id: of the run that was compared.
+        name: of the comparison's run.
+        page: of the same, within the MLflow UI.
+    """
+    note = run_tags(run_id).get("mlflow.note.content", "")
+    kept = [line for line in note.splitlines() if not line.startswith(_COMPARED)]
+    line = f"{_COMPARED} [{name}]({page})"
+    with store_errors_explained():
+        mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", "\n".join([*kept, line]))
+
+
 def end_killed_run(run_id: str) -> None:
     """Set a run that a killed process left RUNNING to KILLED; any other run stays as it is."""
     run = get_run(run_id) if run_id else None
@@ -173,13 +204,14 @@ def end_killed_run(run_id: str) -> None:
 
 
 def end_killed_children(parent_run_id: str, run_name: str) -> None:
-    """Do the same with the child runs of a run that have a given name."""
+    """Do the same with the child runs of a run whose name is, or begins with, the given one."""
     parent = get_run(parent_run_id)
     if parent is None:
         return
     found = mlflow.MlflowClient().search_runs(
         [parent.info.experiment_id],
-        f"tags.`mlflow.parentRunId` = '{parent_run_id}' and tags.`mlflow.runName` = '{run_name}'",
+        f"tags.`mlflow.parentRunId` = '{parent_run_id}' and tags.`mlflow.runName` LIKE '{run_name}%'",
     )
     for run in found:
-        end_killed_run(run.info.run_id)
+        if run.info.run_name.split(SEPARATOR)[0] == run_name:
+            end_killed_run(run.info.run_id)

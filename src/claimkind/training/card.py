@@ -1,25 +1,34 @@
-"""The model card of a training run."""
+"""What a training run says about its model: the description of the run, and the model card."""
 
 from typing import Any
 
-from claimkind import models
+import pandas as pd
+
+from claimkind import models, tracking
 from claimkind.dataset.rows import with_names
-from claimkind.evaluation import model_card
+from claimkind.evaluation import description, model_card
 from claimkind.evaluation.behaviour import pass_rates, read_pairs
 from claimkind.evaluation.evaluation import Evaluation
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.training.plan import Plan
 
 
+def log_card(tracked: tracking.Run, planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> None:
+    """Log the card of a model, which was evaluated on the test split, for MLflow and for the Hugging Face hub."""
+    card = model_card_of(planned, calibrated, evaluation)
+    tracked.log_text(card, "model_card.md")
+    front = model_card.front_matter(models.family_of(calibrated))
+    tracked.log_text(f"{front}\n\n{card}", "huggingface/README.md")
+
+
 def model_card_of(planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> str:
     """The card in Markdown of a model and its evaluation on the test split."""
-    rows = with_names(planned.dataset.splits["train"])[planned.weights > 0]
     subject = model_card.Subject(
         name=planned.run_name,
         family=models.family_of(calibrated),
         dataset=planned.dataset.name,
         fingerprint=planned.dataset.fingerprint,
-        training_rows=rows[["source", "label", "licence"]],
+        training_rows=_training_rows(planned)[["source", "label", "licence"]],
         temperature=calibrated.temperature,
         abstain_below=calibrated.abstain_below,
         teachers=_other_models(planned.params),
@@ -27,6 +36,35 @@ def model_card_of(planned: Plan, calibrated: CalibratedClassifier, evaluation: E
     suite = planned.behaviour_suite
     behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
     return model_card.render(subject, evaluation, behaviour)
+
+
+def description_of(planned: Plan, tracked: tracking.Run, evaluation: Evaluation, unmet: str) -> str:
+    """The description of a training run in Markdown.
+
+    Args:
+        planned: what was trained.
+        tracked: the run, which has logged its model.
+        evaluation: on the test split.
+        unmet: why the model does not abstain although it should; empty otherwise.
+    """
+    dataset, rows = planned.dataset, _training_rows(planned)
+    sources = ", ".join(f"{source} {count:,}" for source, count in rows["source"].value_counts().items())
+    abstains = [f"- {unmet}. The model gives every sentence a label."] if unmet else []
+    return description.page(
+        description.headline(evaluation, f"`{dataset.name}` test"),
+        [
+            *description.weaknesses(evaluation),
+            *abstains,
+            f"- Trained on {len(rows):,} rows of `{dataset.name}` (fingerprint `{dataset.fingerprint}`): {sources}",
+            *[f"- {sentence}" for sentence in _other_models(planned.params)],
+            *tracked.origin(),
+        ],
+    )
+
+
+def _training_rows(planned: Plan) -> pd.DataFrame:
+    """The rows that a plan trains on."""
+    return with_names(planned.dataset.splits["train"])[planned.weights > 0]
 
 
 def _other_models(params: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from claimkind.evaluation.evaluation import Evaluation, evaluate, predictions_fo
 from claimkind.metrics.scores import macro_f1
 from claimkind.models.base import Classifier, Examples, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, fit_temperature, threshold_at_precision
-from claimkind.training.card import model_card_of
+from claimkind.training.card import description_of, log_card
 from claimkind.training.checkpoints import checkpoint_folder, read_run_id, write_run_id
 from claimkind.training.distillation import distil
 from claimkind.training.plan import Plan, plan, warn_of_other_builds
@@ -43,12 +44,15 @@ class TrainedRun(NamedTuple):
     model_uri: str
     test: Evaluation
     """On the test split."""
+    link: str = ""
+    """Address of the run in the MLflow UI."""
     unmet: str = ""
     """Why the model does not abstain although `target_precision` was given; empty otherwise."""
 
     def text(self) -> str:
-        """The run, its model and the main metric."""
-        return f"run {self.name} ({self.run_id}), model {self.model_uri}: test macro F1 {self.test.scores['macro_f1']}"
+        """The run, its model and the main metric, and the address of the run."""
+        score = self.test.scores["macro_f1"]
+        return f"run {self.name} ({self.run_id}), model {self.model_uri}: test macro F1 {score}\n{self.link}".rstrip()
 
 
 class Calibrated(NamedTuple):
@@ -90,11 +94,12 @@ def train(planned: Plan, folder: Path) -> TrainedRun:
     """
     examples = training_examples(planned)
     validation, test = (planned.dataset.splits[split] for split in _HELD_OUT)
-    tags = {"dataset": planned.dataset.name, "dataset_fingerprint": planned.dataset.fingerprint}
-    with tracking.start_run(planned.experiment_name, planned.run_name, tags, read_run_id(folder)) as tracked:
+    resumed = read_run_id(folder)
+    with tracking.start_run(
+        planned.experiment_name, planned.run_name, tags_of(planned, "training"), resumed, system_metrics=True
+    ) as tracked:
         write_run_id(folder, tracked.run_id)
         log_inputs(tracked, planned)
-        tracked.log_metrics({"training_rows": len(examples.texts)})
         classifier = fit(planned, examples, folder, training_metrics_to(tracked))
         raw = classifier.predict_proba(validation["text"][:])
         calibrated = calibrate(classifier, np.asarray(validation["label"]), raw, planned.target_precision)
@@ -104,8 +109,17 @@ def train(planned: Plan, folder: Path) -> TrainedRun:
         evaluation = evaluate_and_log(planned, calibrated, "test", raw, tracked)
         log_reference(tracked, calibrated.classifier, raw)
         log_strongest_ngrams(tracked, classifier)
-        tracked.log_text(model_card_of(planned, calibrated.classifier, evaluation), "model_card.md")
-    return TrainedRun(planned.run_name, tracked.run_id, model_uri, evaluation, calibrated.unmet)
+        log_card(tracked, planned, calibrated.classifier, evaluation)
+        tracked.describe(description_of(planned, tracked, evaluation, calibrated.unmet))
+    link = tracking.hint(tracked.page)
+    return TrainedRun(tracked.name, tracked.run_id, model_uri, evaluation, link, calibrated.unmet)
+
+
+def tags_of(planned: Plan, kind: str) -> dict[str, str]:
+    """The tags by which runs are found: their kind, model and dataset."""
+    dataset = planned.dataset
+    names = {"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
+    return {"kind": kind, "model": planned.model_name, **names}
 
 
 def training_examples(planned: Plan) -> WeightedExamples:
@@ -121,7 +135,8 @@ def fit(planned: Plan, examples: WeightedExamples, work_dir: Path, on_metrics: O
     """Fit the classifier of a plan; for the arguments see `Classifier.fit`."""
     _LOGGER.info("training %s on %d examples", planned.run_name, len(examples.texts))
     validation = planned.dataset.splits["validation"]
-    return planned.classifier.fit(
+    start = time.perf_counter()
+    classifier = planned.classifier.fit(
         examples.texts,
         examples.evidence,
         weights=examples.weights,
@@ -129,6 +144,8 @@ def fit(planned: Plan, examples: WeightedExamples, work_dir: Path, on_metrics: O
         work_dir=work_dir,
         on_metrics=on_metrics,
     )
+    on_metrics(0, {"seconds": time.perf_counter() - start})
+    return classifier
 
 
 def calibrate(classifier: Classifier, truth: np.ndarray, raw: np.ndarray, target_precision: float | None) -> Calibrated:
@@ -159,8 +176,6 @@ def save(calibrated: Calibrated, tracked: tracking.Run) -> str:
     Returns:
         Its URI.
     """
-    if calibrated.unmet:
-        tracked.describe(f"{calibrated.unmet}. The model gives every sentence a label.")
     return tracked.log_model(calibrated.classifier)
 
 
@@ -188,20 +203,28 @@ def evaluate_and_log(
     return evaluation
 
 
-def validate(planned: Plan, run_name: str, parent_run_id: str, on_metrics: OnMetrics) -> float:
+class Parent(NamedTuple):
+    """The search that a trial belongs to."""
+
+    run_id: str
+    study: str
+    """Name of the study."""
+
+
+def validate(planned: Plan, run_name: str, parent: Parent, on_metrics: OnMetrics) -> float:
     """Carry out a plan as a trial of a search: only the validation split is evaluated, and no model is saved.
 
     Args:
         planned: the plan.
         run_name: of the MLflow run.
-        parent_run_id: the MLflow run of the search.
+        parent: the search.
         on_metrics: called with the step and the metrics of training; may raise `TrainingPruned`.
 
     Returns:
         Macro F1 on validation.
     """
     examples = training_examples(planned)
-    tags = {"kind": "trial", "mlflow.parentRunId": parent_run_id}
+    tags = {**tags_of(planned, "trial"), "mlflow.parentRunId": parent.run_id, "search": parent.study}
     with (
         tracking.start_run(planned.experiment_name, run_name, tags) as tracked,
         tempfile.TemporaryDirectory() as folder,
@@ -217,7 +240,7 @@ def validate(planned: Plan, run_name: str, parent_run_id: str, on_metrics: OnMet
         validation = planned.dataset.splits["validation"]
         predicted = classifier.predict_proba(validation["text"][:]).argmax(axis=1)
         score = macro_f1(np.asarray(validation["label"]), predicted)
-        tracked.log_metrics({"validation_macro_f1": score})
+        tracked.log_metrics({"validation/macro_f1": score}, split="validation")
     return score
 
 

@@ -17,6 +17,7 @@ from claimkind.metrics.bootstrap import check_samples
 from claimkind.models.base import Classifier, check_seed
 from claimkind.models.calibration import check_precision
 from claimkind.training.distillation import Distillation, Excluded
+from claimkind.training.names import model_name, run_name
 from claimkind.training.weights import RowWeighting, training_weights
 
 TRAINING_PARAMS = (
@@ -33,6 +34,8 @@ class Plan:
     """What one training does. The steps of the pipeline take their values from here, not from a configuration."""
 
     run_name: str
+    model_name: str
+    """The model and what differs from its defaults, without the dataset and the seed."""
     experiment_name: str
     dataset: BuiltDataset
     classifier: Classifier
@@ -63,6 +66,7 @@ def plan(config: TrainConfig) -> Plan:
     """
     _check_numbers(config.bootstrap_samples, config.seed, config.target_precision)
     saved_models = {"init_from": config.init_from, "distil_from": config.distil_from}
+    named = config.run_name or run_name(config, TRAINING_PARAMS), model_name(config, TRAINING_PARAMS)
     config = replace(config, **resolve(config.model, config.evidence_weight, saved_models))
     settings = asdict(config)
     classifier = build(_initialised_from(config.init_from, config.model), "model", "claimkind.models")
@@ -72,7 +76,8 @@ def plan(config: TrainConfig) -> Plan:
     params = _params(dataset, config.model) | {name: settings[name] for name in ("seed", *TRAINING_PARAMS)}
     key = fingerprint({**params, "experiment": config.experiment_name})
     return Plan(
-        run_name=config.run_name or _run_name(config.model, config.dataset.name, config.seed),
+        run_name=named[0],
+        model_name=named[1],
         experiment_name=config.experiment_name,
         dataset=dataset,
         classifier=classifier,
@@ -167,9 +172,3 @@ def _distillation(teacher: str | None, weight: float, texts: Sequence[str], excl
     if texts:
         raise ClaimkindError("distil_texts is given, but no distil_from to label them with: give a saved model")
     return None
-
-
-def _run_name(model: Mapping[str, Any], dataset: str, seed: int) -> str:
-    family = str(model["_target_"]).split(".")[-2]
-    encoder = str(model.get("encoder", "")).rstrip("/").rpartition("/")[2]
-    return "-".join(part for part in (family, encoder, dataset, f"seed{seed}") if part)

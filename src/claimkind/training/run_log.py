@@ -6,17 +6,16 @@ import numpy as np
 
 from claimkind import tracking
 from claimkind.dataset.load import BuiltDataset
-from claimkind.dataset.rows import predictions_of, with_names
+from claimkind.dataset.rows import SPLITS, predictions_of
 from claimkind.evaluation import plots
 from claimkind.evaluation.evaluation import Evaluation, Predictions
+from claimkind.evaluation.run_tables import log_results, log_split
 from claimkind.models.base import Classifier, Explainable, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.prediction import label_probabilities
 from claimkind.scoring.summary import reference_of
 from claimkind.training.plan import Plan
 
-_CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
-"""By split, the context under which MLflow shows it."""
 _NGRAMS = 20
 """Number of n-grams in the plot, for each label."""
 
@@ -25,10 +24,8 @@ def log_inputs(tracked: tracking.Run, planned: Plan) -> None:
     """Log the configuration, its parameters, the installed packages and the dataset."""
     tracked.log_config(planned.config, planned.params)
     tracked.log_environment()
-    dataset = planned.dataset
-    for split, context in _CONTEXTS.items():
-        rows = with_names(dataset.splits[split])[["id", "text", "label"]]
-        tracked.log_dataset(rows, f"{dataset.name}-{split}", dataset.folder / f"{split}.parquet", context)
+    for split in SPLITS:
+        log_split(tracked, planned.dataset, split)
 
 
 def training_metrics_to(tracked: tracking.Run) -> OnMetrics:
@@ -41,10 +38,15 @@ def training_metrics_to(tracked: tracking.Run) -> OnMetrics:
 def log_evaluation(
     tracked: tracking.Run, dataset: BuiltDataset, split: str, predictions: Predictions, evaluation: Evaluation
 ) -> None:
-    """Log the metrics of a model on a split, their plots and the predictions, which `scripts/compare.py` reads."""
-    tracked.log_metrics(evaluation.metrics(split))
+    """Log the results of a model on a split.
+
+    The metrics of the run are the main figures: on test those of `Evaluation.headlines`, on validation macro F1, by
+    which models are chosen. All figures are in the table `metrics/<split>.csv`.
+    """
+    metrics = evaluation.headlines(split) if split == "test" else evaluation.main_metric(split)
+    tracked.log_metrics(metrics, split=split)
     table = predictions_of(dataset.splits[split], predictions.probabilities)
-    tracked.log_table(table, f"predictions/{split}.parquet")
+    log_results(tracked, split, table, evaluation)
     title = f"{dataset.name} {split}, n = {evaluation.n}"
     for name, figure in plots.figures_of(predictions, title).items():
         tracked.log_figure(figure, f"plots/{split}_{name}.png")

@@ -3,7 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ except ModuleNotFoundError:  # the extra `tune`
     optuna = None  # type: ignore[assignment]
 
 METRIC = "validation_macro_f1"
-"""What a search maximises."""
+"""What a search maximises: the name under which a training reports it."""
 _RUN_ID, _SHARED = "mlflow_run_id", "shared_settings"
 _SHOWN = 10
 
@@ -47,6 +47,9 @@ class SearchResult:
     trials: pd.DataFrame
     """`trial`, `state`, `validation macro F1` and the settings of each finished trial, the best first."""
 
+    links: tuple[str, ...] = ()
+    """Addresses in the MLflow UI: of the run of the search, and of the view of all searches."""
+
     def settings(self) -> str:
         """The best settings, as they are given on the command line."""
         return " ".join(f"{key}={value}" for key, value in self.best.items())
@@ -54,12 +57,12 @@ class SearchResult:
     def text(self) -> str:
         """The best trials and settings."""
         best = f"best of {len(self.trials)} trials of {self.study}: validation macro F1 {self.score:.3f} with "
-        return f"{self.trials.head(_SHOWN).to_string(index=False)}\n{best}{self.settings()}"
+        return "\n".join([self.trials.head(_SHOWN).to_string(index=False), f"{best}{self.settings()}", *self.links])
 
 
 def trial_name(trial: "optuna.Trial | optuna.trial.FrozenTrial") -> str:
     """The name of a trial's MLflow run."""
-    return f"trial-{trial.number}"
+    return f"trial {trial.number}"
 
 
 def open_study(name: str, storage: Storage, *, prune: bool) -> "optuna.Study":
@@ -119,7 +122,8 @@ def run_of_study(
             )
         study.set_user_attr(_SHARED, shared)
         if not tracking.run_exists(study.user_attrs.get(_RUN_ID, "")):  # not created yet, or deleted since
-            with tracking.start_run(experiment_name, f"search-{name}", {"kind": "search"}) as tracked:
+            tags = {"kind": "search", "search": name, "dataset": params["dataset"]}
+            with tracking.start_run(experiment_name, f"search {name}", tags) as tracked:
                 tracked.log_config(config, params)
             study.set_user_attr(_RUN_ID, tracked.run_id)
         return run_id_of(study)
@@ -147,14 +151,19 @@ def summarise(study: "optuna.Study") -> SearchResult:
     return SearchResult(study.study_name, dict(study.best_params), float(study.best_value), trials)
 
 
-def log_result(result: SearchResult, run_id: str, experiment_name: str) -> None:
-    """Log the result of a search into its MLflow run."""
+def log_result(result: SearchResult, run_id: str, experiment_name: str) -> SearchResult:
+    """Log the result of a search into its MLflow run; returns it with the links to that run and to all searches."""
     numbers, scores = result.trials["trial"].tolist(), result.trials["validation macro F1"].tolist()
     with tracking.start_run(experiment_name, "", {}, run_id) as tracked:
-        tracked.log_table(result.trials, "search/trials.parquet")
+        tracked.log_table(result.trials, "search/trials.csv")
         tracked.log_figure(plots.plot_search(numbers, scores), "search.png")
-        tracked.log_metrics({METRIC: result.score})
-        tracked.describe(f"Best settings: `{result.settings()}`, macro F1 on validation {result.score:.3f}")
+        tracked.log_metrics({"validation/macro_f1": result.score})
+        best = (
+            f"**Macro F1 {result.score:.3f} on validation**, the best of {len(numbers)} trials: `{result.settings()}`"
+        )
+        tracked.describe("\n".join([best, "", "- All trials: `search/trials.csv`", *tracked.origin()]))
+        pages = tracked.page, tracking.view_page(tracked.experiment_id, "search")
+    return replace(result, links=tuple(map(tracking.hint, pages)))
 
 
 def _open_storage(storage: Storage) -> "optuna.storages.RDBStorage":

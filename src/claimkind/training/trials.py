@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from claimkind import tracking
 from claimkind.errors import ClaimkindError, TrainingPruned
 from claimkind.models.base import OnMetrics
-from claimkind.training.pipeline import validate
+from claimkind.training.names import settings_in_words
+from claimkind.training.pipeline import Parent, validate
 from claimkind.training.plan import plan
 from claimkind.training.search_space import Space, suggest, with_values
 from claimkind.training.study import (
@@ -115,11 +116,12 @@ class _Objective:
 
     def __call__(self, trial: "optuna.Trial") -> float:
         """Macro F1 on validation with the settings that Optuna suggests."""
-        name = trial_name(trial)
         values = suggest(trial, self.search.space, self.search.study)
+        name = tracking.SEPARATOR.join([trial_name(trial), *settings_in_words(values)])
         try:
             planned = plan(with_values(self.search.training, values))
-            score = validate(planned, name, self.parent_run_id, _report_to(trial, prune=self.search.prune))
+            parent = Parent(self.parent_run_id, self.search.study)
+            score = validate(planned, name, parent, _report_to(trial, prune=self.search.prune))
         except TrainingPruned:
             self.failures.clear()
             _LOGGER.info("%s pruned", name)

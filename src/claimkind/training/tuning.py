@@ -46,8 +46,7 @@ def run(config: TuneConfig) -> SearchResult:
     run_id = run_of_study(study, fingerprint(shared), config.experiment_name, settings, params)
     work_in_processes(Search(name, storage, space, training, config.trials, config.prune), config.workers)
     result = summarise(study)
-    log_result(result, run_id, config.experiment_name)
-    return result
+    return log_result(result, run_id, config.experiment_name)
 
 
 def _check_counts(**counts: int) -> None:

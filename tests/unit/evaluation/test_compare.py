@@ -15,6 +15,7 @@ from claimkind.evaluation import compare
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 
 SIZE = 400
+VALIDATION, EARLIER = "validation/macro_f1", "validation_macro_f1"
 
 
 class Experiment:
@@ -23,7 +24,9 @@ class Experiment:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def log(self, name, *, seed=0, accuracy=0.75, build="b1", dataset="bundled", draw=None, kind=None, **params) -> str:
+    def log(
+        self, name, *, seed=0, accuracy=0.75, build="b1", dataset="bundled", draw=None, kind="training", **params
+    ) -> str:
         """Log a run of a model with an expected accuracy; `draw` seeds which sentences it gets right."""
         tags = {"dataset": dataset, "dataset_fingerprint": build, **({"kind": kind} if kind else {})}
         with tracking.start_run(self.name, name, tags) as tracked:
@@ -31,8 +34,8 @@ class Experiment:
             rows = predictions(accuracy, seed if draw is None else draw)
             for split in ("validation", "test"):
                 tracked.log_table(rows, f"predictions/{split}.parquet")
-            if kind is None:
-                tracked.log_metrics({"validation_macro_f1": accuracy})
+            if kind != "evaluation":
+                tracked.log_metrics({VALIDATION if kind else EARLIER: accuracy})
         return tracked.run_id
 
     def run(self, **settings) -> compare.Comparison:
@@ -63,6 +66,7 @@ def predictions(accuracy: float, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     predicted = np.where(random.random(SIZE) < accuracy, truth, (truth + random.integers(1, 3, size=SIZE)) % 3)
     rows = pd.DataFrame({"id": np.arange(SIZE).astype(str), "group": np.arange(SIZE).astype(str)})
+    rows = rows.assign(source="a", text=[f"Sentence {index}." for index in range(SIZE)])
     rows["label"] = [LABELS[index] for index in truth]
     return rows.assign(**dict(zip(PROBABILITY_COLUMNS, np.eye(3)[predicted].T, strict=True)))
 
@@ -76,7 +80,7 @@ def test_configurations_of_one_name_are_distinguished_by_their_settings(experime
 def test_the_text_is_the_title_the_table_and_the_verdicts(experiment):
     experiment.log("good", accuracy=0.9, alpha=1)
     experiment.log("bad", accuracy=0.5, draw=3, alpha=2)
-    title, header, *rows, verdict = experiment.run().text().splitlines()
+    title, header, *rows, verdict = experiment.run().text().splitlines()[:5]
     assert title == "dataset bundled, fingerprint b1, test split"
     assert header.split()[:2] == ["configuration", "seeds"]
     assert [row.split()[:3] for row in rows] == [["good", "1", "0.900"], ["bad", "1", "0.500"]]
@@ -193,7 +197,7 @@ def test_a_quotation_mark_in_a_name_is_a_sentence(experiment):
 def test_a_champion_that_was_deleted_is_no_traceback(experiment, monkeypatch):
     monkeypatch.setattr(tracking, "run_of_alias", lambda *_: "0" * 32)
     experiment.log("a")
-    assert experiment.run(promote=True).text().endswith("or remove its alias in MLflow")
+    assert experiment.run(promote=True).promotion.endswith("or remove its alias in MLflow")
 
 
 def test_the_best_of_many_needs_more_than_luck_to_become_champion(experiment, monkeypatch):
@@ -206,7 +210,42 @@ def test_the_best_of_many_needs_more_than_luck_to_become_champion(experiment, mo
     assert [arguments[0] for arguments in moved] == [better], shown
     for number in range(9):
         experiment.log("lucky", draw=number, alpha=number)
-    shown = experiment.run(promote=True).text()
+    result = experiment.run(promote=True)
+    shown = result.text()
     assert len(moved) == 1, "the best of eleven moved the alias on a difference that one of them has by chance"
-    assert shown.endswith("the alias champion stays where it is")
-    assert not [line for line in shown.splitlines() if line.count("lucky") > 1], "verdicts on pairs without the best"
+    assert result.promotion.endswith("the alias champion stays where it is")
+    assert not [line for line in result.verdicts if line.count("lucky") > 1], "verdicts on pairs without the best"
+
+
+def test_trainings_of_earlier_versions_are_compared(experiment):
+    experiment.log("earlier", kind=None, accuracy=0.7, alpha=1)
+    experiment.log("now", accuracy=0.9, draw=3, alpha=2)
+    table = experiment.compare()
+    assert table["validation macro F1"].to_dict() == {"now": "0.900", "earlier": "0.700"}
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(experiment):
+    run_id = experiment.log("a")
+    experiment.log("b", alpha=2)
+    assert list(experiment.compare(runs=[run_id[:8]]).index) == ["a"]
+
+
+def test_a_comparison_is_named_and_described_by_its_verdict(experiment):
+    good = experiment.log("good · bundled · seed 0", accuracy=0.9, alpha=1)
+    experiment.log("bad · bundled · seed 0", accuracy=0.5, draw=3, alpha=2)
+    experiment.run()
+    [logged] = mlflow.search_runs(
+        experiment_names=[experiment.name], filter_string="tags.kind = 'comparison'", output_format="list"
+    )
+    assert logged.info.run_name.startswith("compare: good better than bad by ")
+    assert logged.data.tags["mlflow.note.content"].startswith("**good is better than bad by ")
+    metrics = logged.data.metrics
+    assert 0 < metrics["comparison/difference_low"] < metrics["comparison/difference"]
+    assert metrics["comparison/p"] < 0.05 and metrics["comparison/gained"] > metrics["comparison/lost"]
+    [entry] = logged.inputs.dataset_inputs
+    assert (entry.dataset.name, entry.dataset.digest) == ("bundled-test", "b1")
+    note = mlflow.get_run(good).data.tags["mlflow.note.content"]
+    page = f"#/experiments/{logged.info.experiment_id}/runs/{logged.info.run_id}"
+    assert note == f"- Last comparison: [{logged.info.run_name}]({page})"
+    experiment.run()
+    assert mlflow.get_run(good).data.tags["mlflow.note.content"].count("Last comparison") == 1

@@ -34,29 +34,38 @@ def everything(predictions):
     return {"all": np.ones(len(predictions.truth), dtype=bool)}
 
 
-def test_all_metrics_are_named_as_they_are_logged():
+def test_the_headlines_are_few_and_named_by_their_split():
+    found = evaluate(random_predictions(), samples=50, threshold=0.6)
+    scores = ("accuracy", "mcc", "ece", *(f"f1_{label}" for label in LABELS))
+    expected = {f"test/macro_f1{bound}" for bound in ("", "_low", "_high")} | {f"test/{name}" for name in scores}
+    assert set(found.headlines("test")) == expected
+    assert set(found.main_metric("validation")) == {f"validation/macro_f1{bound}" for bound in ("", "_low", "_high")}
+
+
+def test_the_headlines_of_a_model_that_abstains_tell_how_often():
+    found = evaluate(random_predictions(), samples=50, abstain_below=0.5).headlines("test")
+    assert {"test/coverage_decided", "test/precision_decided"} <= set(found)
+
+
+def test_the_table_holds_every_figure():
     predictions = random_predictions()
     found = evaluate(
         predictions, samples=50, abstain_below=0.5, threshold=0.6, uncalibrated=predictions.probabilities**2
-    )
-    scores = [name for metric in METRICS for name in names_of(metric)] + ["macro_f1_a", "macro_f1_b"]
-    expected = {f"test_{name}{bound}" for name in scores for bound in ("", "_low", "_high")}
-    expected |= {f"test_{name}" for name in ("log_loss", "brier_score", "ece", "uncalibrated_ece")}
-    expected |= {f"test_ece_{label}" for label in LABELS}
-    expected |= {f"test_{kind}_{name}" for kind in ("coverage", "precision") for name in ("at_95", "decided")}
-    assert set(found.metrics("test")) == expected
+    ).table()
+    expected = {name for metric in METRICS for name in names_of(metric)}
+    expected |= {"log_loss", "brier_score", "ece", "uncalibrated_ece", *(f"ece_{label}" for label in LABELS)}
+    expected |= {f"{kind}_{name}" for kind in ("coverage", "precision") for name in ("at_95", "decided")}
+    assert set(found.loc[found["part"] == "all", "metric"]) == expected
+    assert set(found.loc[found["part"] == "sources", "name"]) == {"a", "b"}
 
 
-def test_a_single_source_has_no_metrics_of_its_own():
-    metrics = evaluate(random_predictions(sources=("a",)), samples=50).metrics("test")
-    assert "test_macro_f1_a" not in metrics and "test_macro_f1" in metrics
-
-
-def test_metrics_of_a_source_are_those_of_its_sentences_alone():
+def test_the_figures_of_a_source_are_those_of_its_sentences_alone():
     predictions = random_predictions()
     own = predictions.select(predictions.sources == "a")
-    metrics = evaluate(predictions, samples=50).metrics("test")
-    assert metrics["test_macro_f1_a_low"] == evaluate(own, samples=50).scores["macro_f1"].low
+    table = evaluate(predictions, samples=50).table()
+    [row] = table[(table["name"] == "a") & (table["metric"] == "macro_f1")].to_dict("records")
+    assert row["low"] == evaluate(own, samples=50).scores["macro_f1"].low
+    assert row["sentences"] == len(own.truth)
 
 
 def test_coverage_is_left_out_where_it_was_not_wanted_and_precision_where_nothing_is_covered():

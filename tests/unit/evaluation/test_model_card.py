@@ -1,7 +1,7 @@
 import pandas as pd
 
 from claimkind.evaluation.evaluation import Evaluation, PartScores
-from claimkind.evaluation.model_card import Subject, render
+from claimkind.evaluation.model_card import Subject, front_matter, render
 from claimkind.metrics.bootstrap import Estimate
 from claimkind.metrics.scores import METRICS, names_of
 
@@ -23,7 +23,11 @@ def test_the_card_shows_the_training_rows_and_their_licences():
     assert "| a | 1 | 1 | 0 | CC0-1.0 |" in card()
     assert "| b | 0 | 0 | 1 | MIT |" in card()
     assert "trained on sentences under CC0-1.0, MIT. The strictest of these" in card()
-    assert "license: other" in card()
+
+
+def test_front_matter_is_apart_from_the_card_since_the_ui_would_show_it_as_text():
+    assert card().startswith("# ")
+    assert "license: other" in front_matter("tfidf") and front_matter("tfidf").endswith("\n---")
 
 
 def test_every_metric_is_shown_with_its_interval():

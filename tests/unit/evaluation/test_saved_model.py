@@ -33,15 +33,15 @@ def test_the_text_is_the_title_and_all_tables(report):
 
 def test_a_model_that_abstains_is_reported_with_its_coverage(report):
     whole = report.tables["whole"].set_index("figure")["value"]
-    assert whole["share not undecided"] == f"{report.metrics['test_coverage_decided']:.3f}"
+    assert whole["share not undecided"] == f"{report.metrics['test/coverage_decided']:.3f}"
     assert whole["accuracy of these"] == "1.000"
-    assert 0 < report.metrics["test_coverage_decided"] < 1
+    assert 0 < report.metrics["test/coverage_decided"] < 1
 
 
 def test_the_report_holds_the_predictions_that_compare_reads(report):
-    predictions = report.predictions["test"]
-    assert {"id", "group", "label", *PROBABILITY_COLUMNS} <= set(predictions)
-    assert report.tags["dataset"] == "tiny" and report.metrics["behaviour_pass_rate"] == 1
+    predictions = report.results.predictions
+    assert {"id", "group", "text", "label", *PROBABILITY_COLUMNS} <= set(predictions)
+    assert report.tags["dataset"] == "tiny" and report.metrics["behaviour/pass_rate"] == 1
 
 
 def test_a_missing_behaviour_suite_is_one_sentence(workspace, tmp_path):
@@ -53,5 +53,5 @@ def test_a_probe_is_reported_with_its_interval(tmp_path):
     report = report_on_probe(LengthAndLovely(), Probe("news", source(tmp_path, train=TRAIN, test=TEST)), 50)
     assert report.title == "news, linear probe trained on 40 sentences, n = 3"
     assert report.text().splitlines()[2] == "probe"
-    assert set(report.metrics) == {"news_macro_f1", "news_macro_f1_low", "news_macro_f1_high", "news_accuracy"}
-    assert report.predictions == {}
+    assert set(report.metrics) == {"news/macro_f1", "news/macro_f1_low", "news/macro_f1_high", "news/accuracy"}
+    assert report.results is None

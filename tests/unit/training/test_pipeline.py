@@ -4,7 +4,7 @@ import pytest
 
 from claimkind.config import PathsConfig, TrainConfig
 from claimkind.errors import ClaimkindError, TrainingPruned
-from claimkind.training.pipeline import calibrate, run, validate
+from claimkind.training.pipeline import Parent, calibrate, run, validate
 from claimkind.training.plan import plan
 from tests.conftest import dataset_config
 
@@ -37,7 +37,9 @@ def test_an_error_after_training_carries_the_finished_run(in_workspace, seeds):
     )  # fmt: skip
     with pytest.raises(ClaimkindError, match="the model was saved, and gives every sentence a label") as raised:
         run(config)
-    assert raised.value.result.text().startswith("run tfidf-tiny-seed0 (")
+    assert raised.value.result.text().startswith(
+        "run tfidf · tiny · min_df=1 · max_labels=3 · target_precision=1 · seed 0 ("
+    )
 
 
 def test_a_pruned_trial_ends_its_run_as_killed(in_workspace, seeds, tiny_encoder):
@@ -49,6 +51,6 @@ def test_a_pruned_trial_ends_its_run_as_killed(in_workspace, seeds, tiny_encoder
         model={"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)},
     )  # fmt: skip
     with pytest.raises(TrainingPruned):
-        validate(plan(config), "pruned", parent_run_id="0", on_metrics=prune)
+        validate(plan(config), "pruned", Parent("0", "study"), on_metrics=prune)
     [entry] = mlflow.search_runs(experiment_names=["pruned"], output_format="list")
     assert entry.info.status == "KILLED"

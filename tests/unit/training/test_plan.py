@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from claimkind import models
+from claimkind import models, tracking
 from claimkind.config import PathsConfig, TrainConfig, to_schema
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
@@ -42,8 +42,14 @@ def test_trainings_with_the_same_settings_share_a_checkpoint_folder(make_plan):
 
 
 def test_the_name_of_a_run_contains_family_dataset_and_seed(make_plan):
-    assert make_plan(seed=3).run_name == "tfidf-tiny-seed3"
+    assert make_plan(seed=3).run_name == "tfidf · tiny · seed 3"
     assert make_plan(run_name="mine").run_name == "mine"
+
+
+def test_the_name_of_a_run_contains_the_settings_that_differ_from_the_defaults(make_plan):
+    changed = make_plan(max_labels=20, source_weights={"documents": 0.5})
+    assert changed.run_name == "tfidf · tiny · source_weights=documents:0.5 · max_labels=20 · seed 0"
+    assert changed.model_name == "tfidf · source_weights=documents:0.5 · max_labels=20"
 
 
 def test_the_seeds_only_experiment_does_not_train_on_a_corpus_that_is_added():
@@ -75,6 +81,7 @@ def test_a_precision_out_of_range_is_refused():
     ],
 )
 def test_wrong_settings_are_one_sentence(make_plan, settings, sentence):
+    tracking.prepare_store("claimkind")
     with pytest.raises(ClaimkindError, match=sentence):
         make_plan(**settings)
 

@@ -3,7 +3,7 @@
 import functools
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import WindowTokenizer
 
 _PREFIX = f"{PREFIX_CHECKPOINT_DIR}-"
+_REPORTED = ("loss", "learning_rate", "eval_loss", "eval_macro_f1")
+"""What is passed on to `on_metrics`, out of the logs of the `Trainer`."""
 
 
 class _Stage(NamedTuple):
@@ -251,19 +253,7 @@ class _MetricsCallback(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> None:
-        numbers = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
-        if "train_loss" in numbers:
-            numbers["train_loss"] = _mean_loss(state.log_history)
-        kept = {
-            name.replace("eval_", "validation_"): value
-            for name, value in numbers.items()
-            if not name.endswith(("runtime", "per_second", "flos"))
-        }
-        self.on_metrics(self.earlier_steps + state.global_step, kept)
-
-
-def _mean_loss(history: Sequence[Mapping[str, float]]) -> float:
-    """Mean loss of all steps, from the logged means; that of the `Trainer` leaves out steps before it was resumed."""
-    logged = [(entry["step"], entry["loss"]) for entry in history if "loss" in entry]
-    steps = np.diff([0, *(step for step, _ in logged)])
-    return float(np.average([loss for _, loss in logged], weights=steps)) if logged else float("nan")
+        found = logs or {}
+        kept = {name.replace("eval_", "validation_"): float(found[name]) for name in _REPORTED if name in found}
+        if kept:
+            self.on_metrics(self.earlier_steps + state.global_step, kept)
