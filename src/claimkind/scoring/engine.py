@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from claimkind.models.attribution import check_installed
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, regroup, splits_any
 from claimkind.scoring.journal import Journal, code_digest, digest_of
-from claimkind.scoring.report import ReportRows, write_report
+from claimkind.scoring.report import About, ReportRows, write_report
 from claimkind.scoring.summary import Summary
 from claimkind.scoring.workers import Labeller, label_chunks
 from claimkind.text.blocks import SENTENCE
@@ -88,15 +89,29 @@ def run(config: ScoreConfig) -> Summary:
         labeller = Labeller(models.load(folder), folder, config.processes, only_kind)
         job = Job(source, listing.files, options, labeller, journal, config.max_rejected, listing.rejected)
         shown = ReportRows(split=job.splits)
-        summary = Summary(journal.output, journal.rejected_path, reference)
+        unit = "sentence" if job.splits else "row"
+        summary = Summary(journal.output, journal.rejected_path, reference, unit=unit)
         summary.passed_over = listing.passed_over
         for rows in score(job, summary):
             if report:
                 shown.add(rows)
     if report:
         title = shown.title(source.stem, summary.rows + summary.others.total())
-        write_report(report, shown.rows, title, explained_by=labeller.classifier if config.explain else None)
+        explained_by = labeller.classifier if config.explain else None
+        about = _describe_run(config.model_uri, summary)
+        write_report(report, shown.rows, title, explained_by=explained_by, about=about)
     return summary
+
+
+def _describe_run(model_uri: str, summary: Summary) -> About:
+    """What the report says about the run; a model that has an alias is named by its permanent URI too."""
+    names = {model_uri: None}
+    if not Path(model_uri).is_dir():
+        from claimkind import tracking
+
+        names |= {tracking.origin_of(model_uri).model_uri: None}
+    today = datetime.now(tz=UTC).astimezone().date().isoformat()
+    return About(", ".join(names), __version__, today, summary.labels, summary.problem_list())
 
 
 def _fetch_model(model_uri: str) -> tuple[Path, Any]:
@@ -160,6 +175,7 @@ def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
             _advance(progress, summary, size)
             _check_rejected(summary.rejected, job)
             yield rows
+        progress.total = progress.n  # rejected rows do not move the bar, and the number of sentences was an estimate
         if not parts:
             raise ClaimkindError(f"input={job.source} holds no row to score, expected one at least: check it")
         _check_unchanged(stamps, job)
@@ -195,7 +211,7 @@ def _check_rejected(rejected: int, job: Job) -> None:
 
 def _progress(job: Job) -> Any:
     total = None if job.splits else sum(map(count_rows, job.files))
-    return tqdm(total=total, unit=" rows", desc="scoring", delay=2)
+    return tqdm(total=total, unit=" sentences" if job.splits else " rows", desc="scoring", delay=2)
 
 
 def _characters_to_split(job: Job) -> int | None:

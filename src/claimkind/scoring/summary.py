@@ -19,6 +19,8 @@ from claimkind.labels import LABELS, UNDECIDED
 
 _EDGES = np.linspace(0, 1, 11)
 _NAMED = 3  # reasons, or files, that the summary names
+_NAMED_IN_REPORT = 200
+_FEWEST = 100  # rows from which on their shares are compared with those of the test set
 
 
 class Reference(TypedDict):
@@ -43,15 +45,18 @@ def reference_of(labels: Sequence[str], confidences: np.ndarray) -> Reference:
 class Summary:
     """Counts that grow while scoring goes on."""
 
-    def __init__(self, output: Path, rejected_path: Path, reference: Reference | None = None) -> None:
+    def __init__(
+        self, output: Path, rejected_path: Path, reference: Reference | None = None, *, unit: str = "row"
+    ) -> None:
         """Begin.
 
         Args:
             output: the file that is written.
             rejected_path: the file that names the rejected rows.
             reference: what the model predicted for its test sentences, if that is known.
+            unit: what is labelled, `row` or `sentence`.
         """
-        self.output, self.rejected_path, self.reference = output, rejected_path, reference
+        self.output, self.rejected_path, self.reference, self.unit = output, rejected_path, reference, unit
         self.labels: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
         """By kind, the number of passages that are no sentences."""
@@ -109,20 +114,21 @@ class Summary:
         seconds = time.perf_counter() - self._start
         speed = (self.rows - self.resumed) / max(seconds, 1e-9)
         lines = [
-            f"{self.output}: {self.rows:,} sentences, {counts_in_words(self.labels)}",
-            f"{seconds:,.1f} s, {speed:,.0f} rows/s, peak memory {self.peak:,.0f} MiB",
+            f"{self.output}: {counted(self.rows, self.unit)}, {counts_in_words(self.labels)}",
+            f"{seconds:,.1f} s, {speed:,.0f} {self.unit}s/s, peak memory {self.peak:,.0f} MiB",
         ]
         if self.resumed:
-            lines.append(f"{self.resumed:,} of them were there from an earlier run")
+            lines.append(f"{self.resumed:,} of them were labelled by an earlier run")
         if self.others:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.others.most_common())
-            lines.append(f"not counted, as no sentences: {kinds}")
+            lines.append(f"not counted, since they are not sentences: {kinds}")
         if self.windowed:
             lines.append(f"{self.windowed:,} longer than the model's window, read in several (column windows)")
         if self.joined:
             lines.append(self._line_breaks())
         if self.reasons:
-            lines.append(f"{self.reasons.total():,} rows rejected ({self._reasons()}), see {self.rejected_path}")
+            rejected = counted(self.reasons.total(), "row")
+            lines.append(f"{rejected} rejected ({self._reasons()}), see {self.rejected_path}")
         return "\n".join([*lines, *(f"not read: {line}" for line in self._not_read()), *self._drift()])
 
     def _line_breaks(self) -> str:
@@ -135,6 +141,11 @@ class Summary:
         """Why rows were rejected and files were not read, in one line."""
         return "; ".join(filter(None, [self._reasons(), *self._not_read()]))
 
+    def problem_list(self) -> list[str]:
+        """The same for the report, with more of the files."""
+        rows = [f"{counted(count, 'row')}: {reason}" for reason, count in self.reasons.most_common(_NAMED_IN_REPORT)]
+        return [*self._not_read(_NAMED_IN_REPORT), *rows]
+
     def _reasons(self) -> str:
         """The most frequent reasons, with the number of rows where there are several."""
         if len(self.reasons) <= 1:
@@ -142,27 +153,33 @@ class Summary:
         named = [f"{count:,} {reason}" for reason, count in self.reasons.most_common(_NAMED)]
         return "; ".join([*named, *(["others"] if len(self.reasons) > _NAMED else [])])
 
-    def _not_read(self) -> list[str]:
-        lines = [f"{name} {reason}" for name, reason in list(self.unread.items())[:_NAMED]]
-        if len(self.unread) > _NAMED:
-            lines.append(f"{len(self.unread) - _NAMED:,} other files, see {self.rejected_path}")
+    def _not_read(self, most: int = _NAMED) -> list[str]:
+        lines = [f"{name} {reason}" for name, reason in list(self.unread.items())[:most]]
+        if len(self.unread) > most:
+            lines.append(f"{len(self.unread) - most:,} other files, see {self.rejected_path}")
         if self.passed_over:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.passed_over.items()))
             lines.append(f"files of other kinds, {kinds}")
         return lines
 
     def _drift(self) -> list[str]:
-        if self.reference is None or not self.rows:
+        """How much the labels differ from those of the model's test set: total variation distances, in points."""
+        if self.reference is None or self.rows < _FEWEST:
             return []
         here = {label: self.labels[label] / self.rows for label in (*LABELS, UNDECIDED)}
         test = self.reference["shares"]
-        shares = ", ".join(f"{here[label]:.0%} {label} (test set {test[label]:.0%})" for label in LABELS)
+        shares = "; ".join(f"{here[label]:.0%} {label} here, {test[label]:.0%} there" for label in LABELS)
         labels = sum(abs(here[label] - test[label]) for label in test) / 2
         confidences = np.abs(self.confidences / self.rows - np.array(self.reference["confidences"])).sum() / 2
         return [
-            f"compared with the model's test set: {shares}; total variation distance {labels:.2f} of the labels, "
-            f"{confidences:.2f} of the confidences"
+            f"label shares differ from the model's test set by {100 * labels:.0f} points ({shares}), "
+            f"confidences by {100 * confidences:.0f} points"
         ]
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun in the singular or plural, as in `1 row`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def counts_in_words(counts: Mapping[str, int]) -> str:

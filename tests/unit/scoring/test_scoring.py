@@ -1,10 +1,13 @@
 """The scoring engine, with a classifier that looks for one word."""
 
+import base64
 import csv
 import datetime
+import hashlib
 import io
 import json
 import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from claimkind import __version__
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
@@ -20,6 +24,7 @@ from claimkind.scoring.inputs import split_documents
 from claimkind.scoring.journal import Journal
 from claimkind.scoring.report import write_report
 from claimkind.text.plain import parse_plain
+from claimkind.tracking import Origin
 
 
 class MaySpeculates:
@@ -56,6 +61,7 @@ def use_model(monkeypatch, folder, model=None):
     monkeypatch.setattr("claimkind.tracking.fetch_folder", lambda uri: folder)
     monkeypatch.setattr("claimkind.models.load", lambda path: model or MaySpeculates())
     monkeypatch.setattr("claimkind.tracking.fetch_reference", lambda uri: None)
+    monkeypatch.setattr("claimkind.tracking.origin_of", lambda uri: Origin(str(folder), {}))
 
 
 def score(monkeypatch, source, output, **changes):
@@ -503,14 +509,25 @@ class TestReport:
         return (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
 
     def test_everything_from_the_input_is_escaped(self, page):
-        assert "<script" not in page
+        assert page.count("<script") == 1  # the page's own
+        assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
         assert "&lt;b&gt;doc&lt;/b&gt;" in page
         assert "&lt;i&gt;Title&lt;/i&gt;" in page
 
     def test_the_page_needs_nothing_else(self, page):
-        assert "http" not in page
+        assert "http:" not in page and "https:" not in page
         assert "src=" not in page
+
+    def test_the_policy_of_the_page_allows_its_own_script_only(self, page):
+        policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
+        script = re.search(r"<script>(.*)</script>", page, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert policy.startswith("default-src 'none'; ")
+        assert f"script-src 'sha256-{digest}'" in policy
+
+    def test_text_of_another_direction_stays_within_its_sentence(self, page):
+        assert ".name, .s, .other { unicode-bidi: isolate; }" in page
 
     def test_labels_are_readable_without_colour(self, page):
         assert '<span class="tag">S80</span>It may' in page
@@ -536,7 +553,46 @@ def test_an_explained_report_marks_the_words_that_carry_a_label(tmp_path, monkey
     score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", report=str(tmp_path / "r.html"), explain=True)
     page = (tmp_path / "r.html").read_text()
     assert '<span class="for" title="75 points less without it">may</span> &lt;b&gt;rain&lt;/b&gt;.' in page
-    assert page.count('<span class="for" title') == 1
+    assert page.count('<span class="for" title="75') == 1
+
+
+@pytest.mark.parametrize("sentence", ["Sun.", "It is wet, and nothing else."])
+def test_an_explained_report_marks_one_word_at_least(sentence, tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(sentence)
+    score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv", report=str(tmp_path / "r.html"), explain=True)
+    marked = re.findall(
+        r'<span class="for" title="changes by less than one point without it">(.*?)</span>',
+        (tmp_path / "r.html").read_text(),
+    )
+    assert len(marked) == 1
+    assert marked[0].isalpha()
+
+
+def test_a_report_names_the_model_the_shares_and_what_was_not_read(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Sun. It may rain. Fog. Hail.")
+    (folder / "b <x>.txt").write_text("It may rain.")
+    (folder / "c.csv").write_text("id,body\n0,Sun.\n")
+    (folder / "d.rtf").write_text("{}")
+    score(monkeypatch, folder, tmp_path / "out.csv", report=str(tmp_path / "r.html"))
+    page = (tmp_path / "r.html").read_text()
+    about = re.search(r'class="about">(.*?)</p>', page)[1]
+    assert str(tmp_path) in about and __version__ in about and re.search(r"20\d\d-\d\d-\d\d", about)
+    assert "<span>5 sentences</span>" in page
+    assert '<span class="s speculative">speculative</span> 2 (40%)' in page
+    assert '<li class="name">c.csv ' in page and "files of other kinds, 1 .rtf</li>" in page
+    links = re.findall(r'<a class="name" href="#(d\d)">(.*?)</a></td><td>(\d)</td><td>(.*?)</td>', page)
+    assert links == [("d1", "a.txt", "4", "75%"), ("d2", "b &lt;x&gt;.txt", "1", "0%")]
+    assert all(f'<section id="{name}">' in page for name, *_ in links)
+
+
+def test_a_report_on_rows_counts_rows_and_shows_their_ids(tmp_path, monkeypatch):
+    (tmp_path / "in.csv").write_text("id,text\nr7,Sun.\nr8,It may rain.\n")
+    score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv", report=str(tmp_path / "r.html"))
+    page = (tmp_path / "r.html").read_text()
+    assert "<span>2 rows</span>" in page
+    assert "· id r7" in page
 
 
 def test_a_long_report_shows_the_first_sentences(tmp_path, monkeypatch):
@@ -547,7 +603,7 @@ def test_a_long_report_shows_the_first_sentences(tmp_path, monkeypatch):
     )
     page = (tmp_path / "r.html").read_text()
     assert len(scored) == 5
-    assert "in: the first 3 of 5 sentences" in page
+    assert "in: the first 3 of 5 rows" in page
     assert "Three." in page and "Four." not in page
 
 
