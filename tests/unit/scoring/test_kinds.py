@@ -56,7 +56,7 @@ def test_other_kinds_stay_in_the_output_without_a_label(ending, run, tmp_path):
     assert [row["confidence"] is None for row in rows] == [label is None for label in LABELS]
     assert {row["windows"] for row in rows} == {1, None}
     assert "3 sentences, 1 factual, 2 speculative, 0 opinion" in summary.text()
-    assert "not counted, as no sentences: 4 table, 1 heading, 1 list_item, 1 boilerplate" in summary.text()
+    assert "not counted, since they are not sentences: 4 table, 1 heading, 1 list_item, 1 boilerplate" in summary.text()
 
 
 def test_offsets_cover_the_markup_and_the_model_sees_none(run, tmp_path):
