@@ -55,6 +55,7 @@ _ENVIRONMENT = {
     # Nothing leaves the machine unless the user wants it.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     # The progress bars of short steps would hide those of long ones.
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

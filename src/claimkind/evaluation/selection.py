@@ -189,14 +189,19 @@ def without_dataset(name: str, dataset: str) -> str:
 
 def _distinction(group: pd.DataFrame, others: list[pd.DataFrame]) -> str:
     """The settings in which configurations differ; if there are many, those with another value than the most common."""
-    values = {column: [str(other[column].iloc[0]) for other in others] for column in _settings(group)}
+    values = {column: [_value(other, column) for other in others] for column in _settings(group)}
     differing = [column for column, found in values.items() if len(set(found)) > 1]
     if len(differing) > _SETTINGS_SHOWN:
         usual = {column: max(values[column], key=values[column].count) for column in differing}
-        differing = [column for column in differing if str(group[column].iloc[0]) != usual[column]]
+        differing = [column for column in differing if _value(group, column) != usual[column]]
     if not 0 < len(differing) <= _SETTINGS_SHOWN:
         return str(group["run_id"].iloc[0])[:8]
-    return ", ".join(f"{column.removeprefix('params.')}={group[column].iloc[0] or 'unset'}" for column in differing)
+    return ", ".join(f"{column.removeprefix('params.')}={_value(group, column)}" for column in differing)
+
+
+def _value(group: pd.DataFrame, column: str) -> str:
+    """The value of a parameter; one that earlier versions did not log is `None`, as one that is not set."""
+    return str(group[column].iloc[0]) or "None"
 
 
 class Fetched(NamedTuple):
@@ -229,8 +234,24 @@ def fetch_predictions(configurations: Sequence[Configuration], split: str) -> Fe
         if not table[["id", "label"]].equals(first[["id", "label"]]):
             raise ClaimkindError(f"run {run_id} was measured on other sentences than the others: train it again")
     predicted = {
-        name: np.stack([tables[run_id][list(PROBABILITY_COLUMNS)].to_numpy() for run_id in runs["run_id"]])
+        name: _of_seeds(name, [tables[run_id][list(PROBABILITY_COLUMNS)].to_numpy() for run_id in runs["run_id"]])
         for name, runs in configurations
     }
     sentences = Sentences(label_indices(first["label"].tolist()), first["group"].to_numpy())
     return Fetched(sentences, predicted, first)
+
+
+def _of_seeds(name: str, probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """The probabilities of a configuration, (seeds, n, 3); equal ones count once, or three would pass for three seeds.
+
+    Families that compute the same for each seed give equal ones.
+    """
+    distinct: list[np.ndarray] = []
+    for own in probabilities:
+        if not any(np.array_equal(own, other) for other in distinct):
+            distinct.append(own)
+    if len(distinct) < len(probabilities):
+        _LOGGER.info(
+            "%s: %d runs predict the same as another seed, and count once", name, len(probabilities) - len(distinct)
+        )
+    return np.stack(distinct)

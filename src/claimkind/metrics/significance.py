@@ -62,8 +62,8 @@ class Difference(NamedTuple):
     """P value of McNemar's exact test of the accuracies; several seeds vote, the same odd number of each model."""
     sentences: int
     sentences_needed: float | None
-    """Number of sentences at which a difference of this size would be found with a power of 80%, given the number of
-    comparisons; infinite where the seeds vary too much for any number; None if there is no difference."""
+    """Number of sentences at which a difference of this size would be found with a power of 80% if only these two
+    models were compared; infinite where the seeds vary too much for any number; None if there is no difference."""
 
     @property
     def separable(self) -> bool:
@@ -91,6 +91,8 @@ class Difference(NamedTuple):
             return ""
         if np.isinf(self.sentences_needed):
             return "; more seeds would be needed"
+        if self.sentences_needed <= self.sentences:
+            return "; they would be if only these two were compared"
         return f"; about {self.sentences_needed:,.0f} would be needed"
 
 
@@ -133,7 +135,7 @@ def compare_all(
             p_holm=corrected,
             p_mcnemar=mcnemar(*_majorities_right(models[first], models[second], sentences.truth)),
             sentences=len(sentences.truth),
-            sentences_needed=_needed(value, error, len(sentences.truth), comparisons),
+            sentences_needed=_needed(value, error, len(sentences.truth)),
         )
         for (first, second), value, error, p, corrected in zip(
             pairs, values, errors, raw, holm(raw, comparisons), strict=True
@@ -292,7 +294,7 @@ def _majorities_right(first: np.ndarray, second: np.ndarray, truth: np.ndarray) 
     return winners[0] == truth, winners[1] == truth
 
 
-def _needed(difference: float, error: _Error, sentences: int, comparisons: int) -> float | None:
+def _needed(difference: float, error: _Error, sentences: int) -> float | None:
     """Number of sentences at which the error is small enough to find the difference, rounded to two digits.
 
     The part of the error that is due to the sentences shrinks with the square root of their number; the part that is
@@ -300,7 +302,7 @@ def _needed(difference: float, error: _Error, sentences: int, comparisons: int) 
     """
     if difference == 0 or error.size == 0:
         return None
-    errors = t.isf(LEVEL / 2 / comparisons, error.freedom) + t.ppf(_POWER, error.freedom)
+    errors = t.isf(LEVEL / 2, error.freedom) + t.ppf(_POWER, error.freedom)
     allowed = (difference / errors) ** 2 - error.seed_variance
     exact = sentences * (error.size**2 - error.seed_variance) / allowed if allowed > 0 else np.inf
     if not 0 < exact <= _MOST_SENTENCES:

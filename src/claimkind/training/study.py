@@ -1,6 +1,7 @@
 """Optuna studies: opening them, the MLflow run of a search, and the result."""
 
 import contextlib
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -47,17 +48,26 @@ class SearchResult:
     trials: pd.DataFrame
     """`trial`, `state`, `validation macro F1` and the settings of each finished trial, the best first."""
 
+    command: str = ""
+    """The command that trains a model with the best settings."""
     links: tuple[str, ...] = ()
     """Addresses in the MLflow UI: of the run of the search, and of the view of all searches."""
 
     def settings(self) -> str:
         """The best settings, as they are given on the command line."""
-        return " ".join(f"{key}={value}" for key, value in self.best.items())
+        return shlex.join(f"{key}={_as_argument(value)}" for key, value in self.best.items())
 
     def text(self) -> str:
-        """The best trials and settings."""
+        """The best trials and settings, and how to train a model with them."""
         best = f"best of {len(self.trials)} trials of {self.study}: validation macro F1 {self.score:.3f} with "
-        return "\n".join([self.trials.head(_SHOWN).to_string(index=False), f"{best}{self.settings()}", *self.links])
+        command = [f"train it: {self.command}"] if self.command else []
+        table = self.trials.head(_SHOWN).to_string(index=False)
+        return "\n".join([table, f"{best}{self.settings()}", *command, *self.links])
+
+
+def _as_argument(value: Any) -> str:
+    """A value as it is given on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def trial_name(trial: "optuna.Trial | optuna.trial.FrozenTrial") -> str:

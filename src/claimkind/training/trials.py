@@ -5,11 +5,13 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from claimkind import tracking
 from claimkind.errors import ClaimkindError, TrainingPruned
+from claimkind.manifest import lock
 from claimkind.models.base import OnMetrics
 from claimkind.training.names import settings_in_words
 from claimkind.training.pipeline import Parent, validate
@@ -26,6 +28,7 @@ from claimkind.training.study import (
 )
 
 _LOGGER = logging.getLogger(__name__)
+_WAIT_SECONDS = 0.5
 _MAX_FAILURES = 5
 """After this number of failed trials in a row, a process takes the settings to be wrong and stops."""
 
@@ -95,27 +98,88 @@ def _work(search: Search, worker: int = 0, workers: int = 1) -> None:
     seed = int(search.training["seed"]) + 1000 * worker + len(study.get_trials(deepcopy=False))
     with without_experimental_warnings():
         study.sampler = optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed)
-    if not _is_done(study, search.trials):
-        objective = _Objective(search, run_id_of(study))
-        study.optimize(objective, callbacks=[objective.after_trial], catch=(_FailedTrialError,))
+    objective = _Objective(search, run_id_of(study), Progress(search.trials, _count(study).finished))
+    while _count(study).finished < search.trials:
+        if not _try(study, objective, search.trials):  # enough trials run in other processes, but one may fail
+            time.sleep(_WAIT_SECONDS)
 
 
-def _is_done(study: "optuna.Study", trials: int) -> bool:
-    """Whether enough trials are finished, in whichever process."""
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    return len(study.get_trials(deepcopy=False, states=states)) >= trials
+def _try(study: "optuna.Study", objective: "_Objective", trials: int) -> bool:
+    """Work on one trial, unless the finished and the running ones are enough; returns whether one was begun."""
+    objective.start.acquire()
+    try:
+        with without_experimental_warnings():
+            optuna.storages.fail_stale_trials(study)
+        if sum(_count(study)) >= trials:
+            return False
+        study.optimize(objective, n_trials=1, callbacks=[objective.after_trial], catch=(_FailedTrialError,))
+        return True
+    finally:
+        objective.start.release(force=True)
+
+
+class _Count(NamedTuple):
+    """The number of trials of a study, in whichever process."""
+
+    finished: int
+    running: int
+
+
+def _count(study: "optuna.Study") -> _Count:
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]  # read once: trials end meanwhile
+    known = optuna.trial.TrialState
+    return _Count(states.count(known.COMPLETE) + states.count(known.PRUNED), states.count(known.RUNNING))
+
+
+class Progress:
+    """What is logged after each trial: its number, the best so far, and the time left."""
+
+    def __init__(self, trials: int, finished: int) -> None:
+        """Begin.
+
+        Args:
+            trials: number at which the search ends.
+            finished: number of trials that earlier calls finished.
+        """
+        self._trials, self._finished = trials, finished
+        self._start = time.monotonic()
+
+    def text(self, finished: int, best: float | None) -> str:
+        """The progress in words, such as `trial 3 of 20, best so far 0.751, about 4 min left`.
+
+        Args:
+            finished: number of trials that are finished.
+            best: the highest macro F1 on validation; None if no trial is complete.
+        """
+        parts = [f"trial {finished} of {self._trials}"]
+        if best is not None:
+            parts.append(f"best so far {best:.3f}")
+        left = self._trials - finished
+        if left > 0 and finished > self._finished:
+            seconds = left * (time.monotonic() - self._start) / (finished - self._finished)
+            parts.append(f"about {_duration(seconds)} left")
+        return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 class _Objective:
     """The objective of the study: one training for each trial."""
 
-    def __init__(self, search: Search, parent_run_id: str) -> None:
-        self.search, self.parent_run_id = search, parent_run_id
+    def __init__(self, search: Search, parent_run_id: str, progress: Progress) -> None:
+        self.search, self.parent_run_id, self.progress = search, parent_run_id, progress
         self.failures: list[_FailedTrialError] = []
         """The failed trials since the last one that did not fail."""
+        self.start = lock(f"start of a trial of {search.study} in {search.storage.address}")
+        """Held while a process decides whether to begin a trial, and released when the trial has begun."""
 
     def __call__(self, trial: "optuna.Trial") -> float:
         """Macro F1 on validation with the settings that Optuna suggests."""
+        self.start.release(force=True)
         values = suggest(trial, self.search.space, self.search.study)
         name = tracking.SEPARATOR.join([trial_name(trial), *settings_in_words(values)])
         try:
@@ -135,14 +199,15 @@ class _Objective:
         return score
 
     def after_trial(self, study: "optuna.Study", _: Any) -> None:
-        """Stop the search when enough trials are finished.
+        """Log the progress.
 
         Raises:
             ClaimkindError: too many trials failed in a row.
         """
-        if _is_done(study, self.search.trials):
-            study.stop()
-        elif len(self.failures) >= _MAX_FAILURES:
+        complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        best = max((trial.value or 0.0 for trial in complete), default=None)
+        _LOGGER.info("%s", self.progress.text(_count(study).finished, best))
+        if len(self.failures) >= _MAX_FAILURES:
             raise ClaimkindError(f"{_MAX_FAILURES} trials in a row failed, the last one because {self.failures[-1]}")
 
 

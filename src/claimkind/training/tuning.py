@@ -1,10 +1,12 @@
 """Search over the settings of a training with Optuna: resumable, in several processes, each trial an MLflow run."""
 
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from claimkind import tracking
+from claimkind.command import overrides
 from claimkind.config import TrainConfig, TuneConfig
 from claimkind.errors import ClaimkindError
 from claimkind.manifest import fingerprint
@@ -46,7 +48,20 @@ def run(config: TuneConfig) -> SearchResult:
     run_id = run_of_study(study, fingerprint(shared), config.experiment_name, settings, params)
     work_in_processes(Search(name, storage, space, training, config.trials, config.prune), config.workers)
     result = summarise(study)
+    result = replace(result, command=_training_command(result))
     return log_result(result, run_id, config.experiment_name)
+
+
+def _training_command(result: SearchResult) -> str:
+    """The command that trains a model with the best settings of a search; those given to the search are kept."""
+    own = {entry.name for entry in fields(TuneConfig)} - {entry.name for entry in fields(TrainConfig)}
+    given = [argument for argument in overrides("tune", "model") or [] if _key(argument).split(".")[0] not in own]
+    kept = [argument for argument in given if _key(argument) not in result.best]
+    return " ".join([shlex.join(["python", "scripts/train.py", *kept]), result.settings()])
+
+
+def _key(argument: str) -> str:
+    return argument.lstrip("+~").partition("=")[0]
 
 
 def _check_counts(**counts: int) -> None:

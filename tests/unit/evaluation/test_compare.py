@@ -77,14 +77,48 @@ def test_configurations_of_one_name_are_distinguished_by_their_settings(experime
     assert set(experiment.compare().index) == {"tfidf-bundled (model.C=1)", "tfidf-bundled (model.C=9)"}
 
 
-def test_the_text_is_the_title_the_table_and_the_verdicts(experiment):
+def test_the_text_is_the_conclusion_the_table_and_the_verdicts(experiment):
     experiment.log("good", accuracy=0.9, alpha=1)
     experiment.log("bad", accuracy=0.5, draw=3, alpha=2)
-    title, header, *rows, verdict = experiment.run().text().splitlines()[:5]
+    conclusion, title, header, *rows, verdict = experiment.run().text().splitlines()[:6]
+    assert conclusion == "good is best on validation; on test it is better than bad"
     assert title == "dataset bundled, fingerprint b1, test split"
     assert header.split()[:2] == ["configuration", "seeds"]
     assert [row.split()[:3] for row in rows] == [["good", "1", "0.900"], ["bad", "1", "0.500"]]
     assert verdict.startswith("good is better than bad by ")
+
+
+def test_a_comparison_of_many_shows_the_verdicts_on_the_best_and_counts_the_others(experiment):
+    for number in range(6):
+        experiment.log(
+            "best" if number == 0 else f"m{number}", accuracy=0.9 if number == 0 else 0.5, draw=number, alpha=number
+        )
+    text = experiment.run().text()
+    assert text.startswith("best is best on validation; on test it is better than 5 others\n")
+    assert text.count(" points of macro F1") == 5
+    assert "and 10 further pairs, in comparison/differences.csv of the run" in text
+
+
+def test_a_run_alone_is_the_only_configuration(experiment):
+    experiment.log("mine")
+    assert experiment.run().text().startswith("mine is the only configuration\n")
+
+
+def test_runs_that_predict_the_same_count_as_one_seed(experiment, caplog):
+    caplog.set_level("INFO")
+    for seed in range(3):
+        experiment.log("mine", seed=seed, draw=7)
+    experiment.log("other", accuracy=0.6, alpha=2)
+    table = experiment.compare()
+    assert table["seeds"].to_dict() == {"mine": 1, "other": 1}
+    assert table.loc["mine", "± seeds"] == ""
+    assert "mine: 2 runs predict the same as another seed, and count once" in caplog.text
+
+
+def test_a_parameter_that_is_not_set_is_not_in_a_name(experiment):
+    experiment.log("m", alpha=1, max_labels=None)
+    experiment.log("m", alpha=2, accuracy=0.6)
+    assert set(experiment.compare().index) == {"m (alpha=1)", "m (alpha=2)"}
 
 
 def test_seeds_under_one_name_are_one_configuration(experiment):
@@ -246,6 +280,6 @@ def test_a_comparison_is_named_and_described_by_its_verdict(experiment):
     assert (entry.dataset.name, entry.dataset.digest) == ("bundled-test", "b1")
     note = mlflow.get_run(good).data.tags["mlflow.note.content"]
     page = f"#/experiments/{logged.info.experiment_id}/runs/{logged.info.run_id}"
-    assert note == f"- Last comparison: [{logged.info.run_name}]({page})"
+    assert note == f"- Last comparison: [{logged.info.run_name}]({page}?workflowType=machine_learning)"
     experiment.run()
     assert mlflow.get_run(good).data.tags["mlflow.note.content"].count("Last comparison") == 1

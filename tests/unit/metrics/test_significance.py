@@ -68,12 +68,15 @@ def test_a_clear_difference_stays_significant_among_many_models():
     assert worst_and_best.separable, "66 comparisons hide a difference of 55 points"
 
 
-def test_more_sentences_are_needed_than_there_are_wherever_models_are_not_separable():
+def test_models_that_are_not_separable_need_more_sentences_or_fewer_comparisons():
     for seed in range(5):
         sentences, models = simulated(np.random.default_rng(seed), accuracies=(0.7, 0.73, 0.75, 0.76, 0.78, 0.8))
         for difference in compare_all(models, sentences, samples=400):
             if not difference.separable and difference.sentences_needed:
-                assert difference.sentences_needed > 600, difference.verdict()
+                enough = difference.sentences_needed <= 600
+                assert ("if only these two were compared" in difference.verdict()) is enough
+                pair = {name: models[name] for name in (difference.first, difference.second)}
+                assert not enough or compare_all(pair, sentences, samples=400)[0].separable
 
 
 def test_one_group_gives_no_interval():
@@ -146,7 +149,7 @@ def test_the_best_of_many_must_be_better_by_more():
     sentences, models = simulated(np.random.default_rng(0), accuracies=(0.74, 0.79))
     one, of_many = (compare_all(models, sentences, comparisons=count)[0] for count in (1, 20))
     assert of_many.p_holm == pytest.approx(min(1, 20 * one.p))
-    assert of_many.sentences_needed > one.sentences_needed
+    assert of_many.sentences_needed == one.sentences_needed, "it depends on the two models alone"
 
 
 def test_holm_by_hand():

@@ -1,3 +1,6 @@
+import re
+import shlex
+
 import mlflow
 import optuna
 import pytest
@@ -66,7 +69,7 @@ def test_an_error_in_the_other_settings_is_found_before_the_first_trial(config):
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        ({}, "search is empty, expected some settings to try"),
+        ({}, "search is empty, expected settings to try"),
         (
             {"modle.C": {"low": 1, "high": 2}},
             "search has the unknown setting modle.C; did you mean model",
@@ -95,9 +98,31 @@ def test_a_malformed_space_is_one_sentence(config, search, message):
 @pytest.mark.slow
 def test_workers_that_start_on_new_stores_lose_no_trial(config, in_workspace, tmp_path):
     found = run(config(trials=6, workers=2, experiment_name="workers"))
-    assert len(found.trials) >= 6
+    assert len(found.trials) == 6
     assert (found.trials["state"] == "complete").all()
     assert found.trials["trial"].is_unique
+
+
+def test_a_search_logs_its_progress_and_ends_with_the_command_of_the_winner(config, caplog):
+    caplog.set_level("INFO")
+    found = run(config(trials=2))
+    first, second = (message for message in caplog.messages if re.match(r"trial \d+ of", message))
+    assert re.fullmatch(r"trial 1 of 2, best so far 0\.\d{3}, about \d+ (s|min) left", first)
+    assert second == f"trial 2 of 2, best so far {found.score:.3f}"
+    command = f"train it: python scripts/train.py model.C={found.best['model.C']} model.word_ngrams="
+    assert command in found.text()
+
+
+def test_the_command_of_the_winner_keeps_what_the_search_was_given(config, in_workspace):
+    where = f"paths.data_dir={in_workspace / 'data'}"
+    arguments = ["dataset=tiny", "trials=1", "max_labels=60", "model.cues=0", "model.min_df=1", where]
+    done = run_script("tune", "search=tfidf", *arguments, cwd=in_workspace, check=True)
+    command = shlex.split(re.search("^train it: python (.+)$", done.stdout, re.MULTILINE)[1])
+    assert command[:2] == ["scripts/train.py", "model=tfidf"]
+    assert {"dataset=tiny", "max_labels=60", where} < set(command)
+    assert not {"trials=1", "search=tfidf", "model.cues=0", "model.min_df=1"} & set(command)
+    trained = run_script("train", *command[1:], cwd=in_workspace, check=True)
+    assert "test macro F1" in trained.stdout
 
 
 def test_a_study_of_other_choices_is_refused(config):
