@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS ?= offline,dev
+EXTRAS ?= offline,openvino,dev
 # For a CPU-only torch where the package index offers a larger build: TORCH_INDEX_URL=https://… make install
 TORCH_INDEX_URL ?=
 TORCH_OPTIONS := $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))

@@ -16,6 +16,8 @@ from claimkind.text.sentences import split_sentences
 ROOT = Path(__file__).parents[1]
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Converting a model takes seconds; tests of OpenVINO set this to another value.
+os.environ["CLAIMKIND_BACKEND"] = "torch"
 
 # Sentences of three kinds whose words differ enough for a small model to learn them; `{}` makes them distinct.
 TEMPLATES = {

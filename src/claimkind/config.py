@@ -44,6 +44,21 @@ class PathsConfig:
 
 
 @dataclass
+class InferenceConfig:
+    """How a saved transformer computes its predictions.
+
+    `auto` is the value of the environment variable `CLAIMKIND_BACKEND` or `CLAIMKIND_PRECISION` where that is set.
+    """
+
+    backend: str = "auto"
+    """`torch`, which uses a GPU where there is one; `openvino`, on the CPU, with the extra `openvino`; or `auto`, which
+    is OpenVINO where it is installed and there is no GPU."""
+    precision: str = "auto"
+    """`fp32`, `bf16`, `int8` for models of `scripts/quantize.py`, or `auto`: what the model was trained with, which
+    is bf16 by default where this machine has instructions for it."""
+
+
+@dataclass
 class DatasetConfig:
     """What a dataset is made of (`configs/dataset/`)."""
 
@@ -222,6 +237,8 @@ class EvaluateConfig:
     """MLflow experiment of the run that keeps the results; see `scripts/train.py`."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    """How a transformer computes its predictions."""
     paths: PathsConfig = field(default_factory=PathsConfig)
     """The folders."""
 
@@ -282,6 +299,8 @@ class ScoreConfig:
     processes: int | None = None
     """Number of worker processes, for families that compute on one core; null takes one for each core where the input
     is large enough."""
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    """How a transformer computes its predictions."""
 
 
 @dataclass
@@ -314,6 +333,8 @@ class ScoreSparkConfig:
     """Number of cores on this machine; null takes all where no master is given."""
     spark: dict[str, str] = field(default_factory=dict)
     """Further settings of Spark by name."""
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    """How a transformer computes its predictions on the workers."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ from claimkind.dataset.rows import with_names
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.models.base import Predictor
 from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.inference import Inference
 from claimkind.models.prediction import label_with_windows
 from claimkind.models.regression import in_label_order
 from claimkind.scoring import engine
@@ -94,12 +95,7 @@ def _ours(folder: Path, _: Path) -> Predict:
 
 
 def _ours_in(precision: str, folder: Path, _: Path) -> Predict:
-    from claimkind.models.transformer.inference import TorchBackend
-
-    classifier = models.load(folder)
-    transformer = _uncalibrated(classifier)
-    transformer.backend_ = TorchBackend(transformer.model_, precision)
-    return _predict_ours(classifier)
+    return _predict_ours(models.load(folder, Inference(precision=precision)))
 
 
 def _pipeline(batch_size: int, folder: Path, _: Path) -> Predict:

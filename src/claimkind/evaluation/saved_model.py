@@ -22,6 +22,7 @@ from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.metrics.bootstrap import check_samples, with_bounds
 from claimkind.metrics.scores import of_class, overall
 from claimkind.models.base import Predictor
+from claimkind.models.inference import Inference
 
 _SPLITS = ("validation", "test")
 
@@ -70,7 +71,8 @@ def run(config: EvaluateConfig) -> SavedModelResult:
         ClaimkindError: the model, the dataset, the probe or the behaviour suite is missing or invalid.
     """
     check_samples(config.bootstrap_samples)
-    classifier = tracking.fetch_model(config.model_uri)
+    inference = Inference(config.inference.backend, config.inference.precision)
+    classifier = tracking.fetch_model(config.model_uri, inference=inference)
     if config.probe:
         probe: Probe = build(config.probe, "probe", "claimkind.evaluation.probe")
         report = report_on_probe(classifier, probe, config.bootstrap_samples)

@@ -12,6 +12,7 @@ from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, read_manifest, write_manifest
 from claimkind.models.base import Classifier, Predictor
 from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.inference import ChoosesBackend, Inference
 from claimkind.models.sample import SAMPLE, check_sample, predict_sample
 
 FORMAT = 3
@@ -66,6 +67,10 @@ def check(folder: Path) -> dict[str, Any]:
     Returns:
         The manifest's content.
 
+    Args:
+        folder: that `save` wrote.
+        inference: how the classifier computes its predictions.
+
     Raises:
         ClaimkindError: the folder holds no saved model, a file is missing, damaged or not listed in the manifest, or
             the model has another format, other labels or an unknown family.
@@ -80,16 +85,21 @@ def check(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def load(folder: str | Path) -> Predictor:
+def load(folder: str | Path, inference: Inference = Inference()) -> Predictor:  # noqa: B008 - it is immutable
     """Load a saved classifier of any family after checking its digests; nothing in the folder is executed.
 
+    Args:
+        folder: that `save` wrote.
+        inference: how the classifier computes its predictions.
+
     Raises:
-        ClaimkindError: the folder holds no saved model, see `check`, its files do not load, or the model gives other
-            probabilities than when it was saved.
+        ClaimkindError: the folder holds no saved model, see `check`, its files do not load, the model gives other
+            probabilities than when it was saved, or it cannot be computed as `inference` says.
     """
     folder = Path(folder)
     manifest = check(folder)
     classifier = _loaded(_class_of(manifest["family"], folder), folder)
+    _set_inference(classifier, inference, manifest["family"])
     if manifest["format"] > _WITHOUT_SAMPLE:
         check_sample(classifier, manifest.get(SAMPLE), folder)
     return _calibrated(classifier, manifest, folder) if "temperature" in manifest else classifier
@@ -103,6 +113,16 @@ def _loaded(family: type[Classifier], folder: Path) -> Classifier:
     except Exception as error:  # of any library that reads the files
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise ClaimkindError(f"{folder} does not load ({reason}), expected a saved model: {_REMEDY}") from error
+
+
+def _set_inference(classifier: Classifier, inference: Inference, family: str) -> None:
+    if isinstance(classifier, ChoosesBackend):
+        classifier.set_inference(inference.resolved())
+    elif inference != Inference():
+        raise ClaimkindError(
+            f"the model is of the family {family}, whose computation cannot be chosen, expected a transformer: leave "
+            "inference.backend and inference.precision out"
+        )
 
 
 def _uncalibrated(classifier: Predictor) -> Predictor:

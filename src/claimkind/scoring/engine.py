@@ -25,6 +25,7 @@ from claimkind.io.stdin import open_path
 from claimkind.io.writers import check_output, prepare_report
 from claimkind.manifest import MANIFEST, sha256_file
 from claimkind.models.attribution import check_installed
+from claimkind.models.inference import Inference
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, regroup, splits_any
 from claimkind.scoring.journal import Journal, code_digest, digest_of
@@ -86,7 +87,8 @@ def run(config: ScoreConfig) -> Summary:
         journal, listing = _check_files(source, Path(config.output), report)
         folder, reference = _fetch_model(config.model_uri)
         only_kind = SENTENCE if options.kinds == "sentences" and splits_any(listing.files, options) else None
-        labeller = Labeller(models.load(folder), folder, config.processes, only_kind)
+        inference = Inference(config.inference.backend, config.inference.precision)
+        labeller = Labeller(models.load(folder, inference), folder, config.processes, only_kind)
         job = Job(source, listing.files, options, labeller, journal, config.max_rejected, listing.rejected)
         shown = ReportRows(split=job.splits)
         unit = "sentence" if job.splits else "row"

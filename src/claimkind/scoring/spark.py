@@ -18,6 +18,7 @@ from claimkind import tracking
 from claimkind.config import ScoreSparkConfig
 from claimkind.errors import ClaimkindError
 from claimkind.io.columns import rename_reserved_columns
+from claimkind.models.inference import BACKEND_VARIABLE, PRECISION_VARIABLE, Inference
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.summary import counts_in_words
 
@@ -90,7 +91,8 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
     _silence()
     source = Location(config.input, _format_of(config.input, config.input_format))
     output = Location(config.output, _format_of(config.output, config.output_format))
-    session = _session(_master(config.master, config.cores, config.spark), config.spark)
+    settings = {**_inference_settings(Inference(config.inference.backend, config.inference.precision)), **config.spark}
+    session = _session(_master(config.master, config.cores, config.spark), settings)
     try:
         if config.overwrite:
             _check_replaceable(session, output.path)
@@ -103,6 +105,12 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
     finally:
         session.stop()
     return SparkSummary(output.path, counts, time.perf_counter() - start)
+
+
+def _inference_settings(inference: Inference) -> dict[str, str]:
+    """Environment variables of the workers, which load the model as MLflow does."""
+    chosen = zip((BACKEND_VARIABLE, PRECISION_VARIABLE), inference.resolved(), strict=True)
+    return {f"spark.executorEnv.{variable}": value for variable, value in chosen if value != "auto"}
 
 
 def _spark_errors() -> tuple[type[Exception], ...]:

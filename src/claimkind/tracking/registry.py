@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from claimkind import models
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.models.base import Predictor
+from claimkind.models.inference import Inference
 from claimkind.tracking.artifacts import model_folder, model_info, run_artifact
 from claimkind.tracking.links import run_page
 from claimkind.tracking.store import check_store, get_run
@@ -133,17 +134,23 @@ def origin_of(model_uri: str, key: str = "model_uri") -> Origin:
     return Origin(permanent_uri, dict(run.data.params), TrainingRun(run.info.run_id, run.info.run_name, page))
 
 
-def fetch_model(model_uri: str, key: str = "model_uri") -> Predictor:
+def fetch_model(
+    model_uri: str,
+    key: str = "model_uri",
+    inference: Inference = Inference(),  # noqa: B008 - it is immutable
+) -> Predictor:
     """Load a saved model from MLflow or from a local folder; no code that came with it is run.
 
     Args:
         model_uri: `models:/name@alias`, `models:/name/version`, `models:/m-…`, `runs:/…`, or a folder.
         key: the setting that holds the URI, for error texts.
+        inference: how it computes its predictions.
 
     Raises:
-        ClaimkindError: there is no such model, or it is no model of this package.
+        ClaimkindError: there is no such model, it is no model of this package, or it cannot be computed as `inference`
+            says.
     """
-    return models.load(fetch_folder(model_uri, key))
+    return models.load(fetch_folder(model_uri, key), inference)
 
 
 def fetch_folder(model_uri: str, key: str = "model_uri") -> Path:

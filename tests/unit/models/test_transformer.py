@@ -285,6 +285,7 @@ class LongIsOpinion:
 
     feature_size = 1
     compute_dtype = "int8, imagined"
+    tokens_per_batch = 64
 
     def logits(self, batch):
         tokens = batch["attention_mask"].sum(axis=1)

@@ -103,3 +103,14 @@ def test_a_folder_is_loaded_without_mlflow(folder):
     code += "print(sorted({'torch', 'mlflow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_folder_is_scored_by_the_script_without_mlflow_or_torch(folder, tmp_path):
+    (tmp_path / "in.txt").write_text("Rain fell.")
+    config = f"input={str(tmp_path / 'in.txt')!r}, output={str(tmp_path / 'out.csv')!r}, model_uri={str(folder)!r}"
+    code = (
+        "import sys; from claimkind.config import ScoreConfig; from claimkind.scoring import engine\n"
+        f"engine.run(ScoreConfig({config})); print(sorted({{'torch', 'mlflow'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

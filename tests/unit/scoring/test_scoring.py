@@ -59,7 +59,7 @@ def use_model(monkeypatch, folder, model=None):
     folder.mkdir(exist_ok=True)
     (folder / "manifest.json").write_text("{}")
     monkeypatch.setattr("claimkind.tracking.fetch_folder", lambda uri: folder)
-    monkeypatch.setattr("claimkind.models.load", lambda path: model or MaySpeculates())
+    monkeypatch.setattr("claimkind.models.load", lambda path, inference: model or MaySpeculates())
     monkeypatch.setattr("claimkind.tracking.fetch_reference", lambda uri: None)
     monkeypatch.setattr("claimkind.tracking.origin_of", lambda uri: Origin(str(folder), {}))
 

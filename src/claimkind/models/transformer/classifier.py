@@ -1,5 +1,6 @@
 """`TransformerClassifier`: the contract of a model family for a fine-tuned encoder."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,11 @@ import numpy as np
 from scipy.special import softmax
 from transformers import set_seed
 
+from claimkind.manifest import MANIFEST
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
+from claimkind.models.inference import Inference
 from claimkind.models.settings import SETTINGS, load_settings, save_settings
+from claimkind.models.transformer.backends import Encoder, check_inference, choose_backend
 from claimkind.models.transformer.encoder_files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from claimkind.models.transformer.encoders import (
     Pretrained,
@@ -19,7 +23,8 @@ from claimkind.models.transformer.encoders import (
     quiet_transformers,
     with_new_head,
 )
-from claimkind.models.transformer.inference import Backend, TorchBackend, mean_over_windows
+from claimkind.models.transformer.inference import Backend, mean_over_windows
+from claimkind.models.transformer.load import mention_load
 from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import Batch, WindowTokenizer
 
@@ -30,7 +35,7 @@ class TransformerClassifier:
     single_threaded = False
     abstain_below = 0.0
     evidence_weight = 0.0
-    requirements = ("safetensors", "torch", "transformers")
+    requirements = ("filelock", "safetensors", "torch", "transformers")
     files = (SETTINGS, CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
 
     def __init__(self, settings: TransformerSettings) -> None:
@@ -38,8 +43,8 @@ class TransformerClassifier:
         self.settings = settings
         self.model_: Any = None
         self.tokenizer_: Any = None
-        self.backend_: Backend | None = None
-        """Computes predictions; may be replaced by another backend for the same model."""
+        self.inference = Inference()
+        self._folder: Path | None = None
 
     @quiet_transformers()
     def fit(
@@ -56,6 +61,7 @@ class TransformerClassifier:
         from claimkind.models.transformer.training import FineTuning  # imports more than prediction requires
 
         evidence, weights = check_examples(texts, evidence, weights)
+        mention_load()
         set_seed(self.settings.seed)  # before the head gets its random weights
         encoder = find_encoder(self.settings.encoder, self.settings.revision, self.settings.sha256)
         pretrained = load_pretrained(encoder, new_head=True)
@@ -73,37 +79,66 @@ class TransformerClassifier:
 
         rate = learning_rate or self.settings.learning_rate
         tuned = TransformerClassifier(replace(self.settings, epochs=epochs, learning_rate=rate, seed=seed))
+        tuned.inference = self.inference
         set_seed(seed)
         pretrained = Pretrained(with_new_head(self.model_, examples.evidence.shape[1]), self.tokenizer_)
         training = FineTuning(pretrained, tuned.settings, None)
         tuned._use(Pretrained(training.run(examples, np.ones(len(examples.texts)), validation), self.tokenizer_))
         return tuned.predict_proba
 
-    def _use(self, pretrained: Pretrained) -> None:
+    def _use(self, pretrained: Pretrained, folder: Path | None = None) -> None:
         self.model_, self.tokenizer_ = pretrained
-        self.backend_ = TorchBackend(self.model_, self.settings.precision)
+        self._folder = folder
+        self._forget_backend()
+
+    def set_inference(self, inference: Inference) -> None:
+        """See `ChoosesBackend.set_inference`."""
+        check_inference(inference)
+        self.inference = inference
+        self._forget_backend()
+
+    def _forget_backend(self) -> None:
+        vars(self).pop("backend_", None)
+
+    @functools.cached_property
+    def backend_(self) -> Backend:
+        """Computes predictions. Chosen at the first use; may be replaced by another backend for the same model."""
+        mention_load()
+        encoder = Encoder(check_fitted(self.model_), self._folder / MANIFEST if self._folder else None)
+        chosen = self.inference.resolved()
+        if chosen.precision == "auto":
+            chosen = chosen._replace(precision=self.settings.precision)
+        return choose_backend(encoder, chosen)
 
     @property
     def compute_dtype(self) -> str:
         """See `Predictor.compute_dtype`."""
-        return check_fitted(self.backend_).compute_dtype
+        return self.backend_.compute_dtype
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """The mean of the windows' probabilities, weighted by their tokens; see `Predictor.predict_proba`."""
-        backend = check_fitted(self.backend_)
+        backend = self.backend_
 
         def probabilities(batch: Batch) -> np.ndarray:
             return np.asarray(softmax(backend.logits(batch).astype(np.float64), axis=-1))
 
-        return mean_over_windows(texts, self._tokenizer(), probabilities, self.model_.config.num_labels)
+        return mean_over_windows(
+            texts,
+            self._tokenizer(),
+            probabilities,
+            width=self.model_.config.num_labels,
+            budget=backend.tokens_per_batch,
+        )
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """The mean output of the embeddings and of each layer, concatenated; see `Predictor.features`.
 
         The upper layers separate the three classes and lose other information, which the lower layers still hold.
         """
-        backend = check_fitted(self.backend_)
-        return mean_over_windows(texts, self._tokenizer(), backend.features, backend.feature_size)
+        backend = self.backend_
+        return mean_over_windows(
+            texts, self._tokenizer(), backend.features, width=backend.feature_size, budget=backend.tokens_per_batch
+        )
 
     def windows(self, texts: Sequence[str]) -> np.ndarray:
         """See `Predictor.windows`."""
@@ -129,5 +164,5 @@ class TransformerClassifier:
             ClaimkindError: a file is missing or damaged.
         """
         classifier = cls(load_settings(folder, TransformerSettings))
-        classifier._use(load_pretrained(folder, new_head=False))
+        classifier._use(load_pretrained(folder, new_head=False), folder)
         return classifier

@@ -1,17 +1,12 @@
 """Prediction: windows in batches of similar length, computed by an exchangeable backend."""
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from claimkind.models.transformer.layers import computes_bf16, with_bf16_layers
 from claimkind.models.transformer.tokenization import Batch, WindowTokenizer
-
-_TOKENS_PER_BATCH = 2048  # padding included
 
 
 class Backend(Protocol):
@@ -20,7 +15,9 @@ class Backend(Protocol):
     feature_size: int
     """Columns of `features`."""
     compute_dtype: str
-    """Number format and device, as in `fp32, CPU`; see `Predictor.compute_dtype`."""
+    """Number format, device and runtime, as in `fp32, CPU`; see `Predictor.compute_dtype`."""
+    tokens_per_batch: int
+    """Tokens of a batch, padding included; where predictions are fastest."""
 
     def logits(self, batch: Batch) -> np.ndarray:
         """Logits of each row of a batch: (rows, 3) float32, in the order of `LABELS`."""
@@ -31,50 +28,8 @@ class Backend(Protocol):
         ...
 
 
-class TorchBackend:
-    """PyTorch, on the GPU if there is one."""
-
-    def __init__(self, model: Any, precision: str = "auto") -> None:
-        """Wrap a model.
-
-        Args:
-            model: of transformers, in fp32.
-            precision: `bf16`, `fp32` or `auto`; in bf16 the encoder's layers multiply in bf16, as in training.
-        """
-        self.bf16 = computes_bf16(precision)
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.compute_dtype = f"{'bf16' if self.bf16 else 'fp32'}, {'GPU' if self.device == 'cuda' else 'CPU'}"
-        # The embeddings count as a layer.
-        self.feature_size: int = (model.config.num_hidden_layers + 1) * model.config.hidden_size
-        self._trained = model
-
-    def logits(self, batch: Batch) -> np.ndarray:
-        """See `Backend.logits`."""
-        with torch.inference_mode():
-            logits: np.ndarray = self._model(**self._tensors(batch)).logits.float().cpu().numpy()
-        return logits
-
-    def features(self, batch: Batch) -> np.ndarray:
-        """See `Backend.features`."""
-        with torch.inference_mode():
-            tensors = self._tensors(batch)
-            mask = tensors["attention_mask"][..., None].double()
-            layers = self._model(**tensors, output_hidden_states=True).hidden_states
-            means = [(layer.double() * mask).sum(dim=1) / mask.sum(dim=1) for layer in layers]
-            return torch.cat(means, dim=-1).cpu().numpy()
-
-    @functools.cached_property
-    def _model(self) -> Any:
-        """Made at the first prediction, so that a model which is only trained and saved is not copied."""
-        model = with_bf16_layers(self._trained) if self.bf16 else self._trained
-        return model.to(self.device).eval()
-
-    def _tensors(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
-
-
 def mean_over_windows(
-    texts: Sequence[str], tokenizer: WindowTokenizer, compute: Callable[[Batch], np.ndarray], width: int
+    texts: Sequence[str], tokenizer: WindowTokenizer, compute: Callable[[Batch], np.ndarray], *, width: int, budget: int
 ) -> np.ndarray:
     """Compute each window of each text, and average over the windows of a text, weighted by their tokens.
 
@@ -83,6 +38,7 @@ def mean_over_windows(
         tokenizer: splits them into windows.
         compute: gives (rows, width) for a batch of windows.
         width: columns of the result.
+        budget: tokens of a batch, padding included.
 
     Returns:
         (n, width) float64.
@@ -94,7 +50,7 @@ def mean_over_windows(
     lengths = np.array([len(ids) for ids in windows.ids])
     np.add.at(tokens, windows.owners, lengths)
     with tqdm(total=len(lengths), desc="predicting", delay=2, leave=False) as progress:
-        for rows in token_budget_batches(lengths, _TOKENS_PER_BATCH):
+        for rows in token_budget_batches(lengths, budget):
             values = compute(tokenizer.pad([windows.ids[row] for row in rows]))
             np.add.at(sums, windows.owners[rows], values * lengths[rows, None])
             progress.update(len(rows))

@@ -1,0 +1,51 @@
+"""How a model computes its predictions here: the runtime and the number format."""
+
+import os
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from claimkind.errors import ClaimkindError
+
+BACKENDS = ("auto", "torch", "openvino")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
+BACKEND_VARIABLE, PRECISION_VARIABLE = "CLAIMKIND_BACKEND", "CLAIMKIND_PRECISION"
+"""Environment variables that replace `auto`, for serving, Spark and Python."""
+
+
+class Inference(NamedTuple):
+    """The runtime and the number format of prediction; see `InferenceConfig`."""
+
+    backend: str = "auto"
+    precision: str = "auto"
+
+    def resolved(self) -> "Inference":
+        """The same, with the values of the environment variables in place of `auto`.
+
+        Raises:
+            ClaimkindError: a value is unknown.
+        """
+        return Inference(
+            _resolved("inference.backend", self.backend, BACKEND_VARIABLE, BACKENDS),
+            _resolved("inference.precision", self.precision, PRECISION_VARIABLE, PRECISIONS),
+        )
+
+
+@runtime_checkable
+class ChoosesBackend(Protocol):
+    """A classifier that several runtimes can compute."""
+
+    def set_inference(self, inference: Inference) -> None:
+        """Choose the runtime and the number format of the predictions that follow.
+
+        Raises:
+            ClaimkindError: the runtime is not installed, or this machine or model does not have the number format.
+        """
+        ...
+
+
+def _resolved(key: str, value: str, variable: str, known: tuple[str, ...]) -> str:
+    source = key
+    if value == "auto" and os.environ.get(variable):
+        source, value = variable, os.environ[variable]
+    if value not in known:
+        raise ClaimkindError(f"{source}={value} is unknown, expected one of {', '.join(known)}")
+    return value

@@ -1,0 +1,133 @@
+"""Predictions by OpenVINO on the CPU; needs the extra `openvino`."""
+
+import contextlib
+import functools
+import importlib.util
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from claimkind.manifest import sha256_file
+from claimkind.models.transformer.conversions import cached_conversion
+from claimkind.models.transformer.encoders import quiet_transformers
+from claimkind.models.transformer.inference import Backend
+from claimkind.models.transformer.tokenization import Batch
+
+_LOGGER = logging.getLogger(__name__)
+_HINT = "INFERENCE_PRECISION_HINT"
+_PRECISIONS = {"f32": "fp32", "bf16": "bf16"}
+"""Our names of OpenVINO's number formats."""
+
+
+def is_installed() -> bool:
+    """Whether OpenVINO is."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+class OpenVinoBackend:
+    """OpenVINO on the CPU. Its threads sleep while they wait, so it stays fast beside other work."""
+
+    tokens_per_batch = 2048
+
+    def __init__(self, graph: Any, precision: str, original: Backend) -> None:
+        """Compile a model.
+
+        Args:
+            graph: an `openvino.Model` that `convert` gave, or the path of one.
+            precision: `fp32`, or `bf16`, which OpenVINO takes where the processor has instructions for it.
+            original: computes the features of the same model, which the graph does not give.
+        """
+        compiled = compile_graph(graph, precision)
+        self.compute_dtype = f"{_PRECISIONS[compiled.get_property(_HINT).to_string()]}, CPU, OpenVINO"
+        self.feature_size = original.feature_size
+        self._original, self._request = original, compiled.create_infer_request()
+
+    def logits(self, batch: Batch) -> np.ndarray:
+        """See `Backend.logits`."""
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        return np.array(self._request.infer(inputs, share_inputs=True)["logits"])
+
+    def features(self, batch: Batch) -> np.ndarray:
+        """See `Backend.features`."""
+        return self._original.features(batch)
+
+
+def compile_graph(graph: Any, precision: str) -> Any:
+    """Compile a graph for the CPU, with as many threads as `OMP_NUM_THREADS` says, or one for each core."""
+    import openvino
+
+    settings: dict[str, Any] = {_HINT: "bf16" if precision == "bf16" else "f32", "PERFORMANCE_HINT": "LATENCY"}
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdecimal() and int(threads) > 0:
+        settings["INFERENCE_NUM_THREADS"] = int(threads)
+    return openvino.Core().compile_model(graph, "CPU", settings)
+
+
+def convert(model: Any) -> Any:
+    """The graph of a fine-tuned encoder: token ids and attention mask in, logits out, for any numbers of both.
+
+    Args:
+        model: of transformers, in fp32.
+
+    Returns:
+        An `openvino.Model`.
+    """
+    import openvino
+
+    ids = torch.ones((2, 16), dtype=torch.int64)
+    mask = ids.clone()
+    mask[0, 8:] = 0  # a mask of ones would be left out of the graph
+    with quiet_transformers(), without_telemetry(), warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # about branches of the code that do not depend on the input here
+        graph = openvino.convert_model(
+            model.cpu().float().eval(), example_input={"input_ids": ids, "attention_mask": mask}
+        )
+    return graph
+
+
+def converted(model: Any, manifest: Path | None) -> Any:
+    """The graph of a model, from the user's cache if it was converted before.
+
+    Args:
+        model: of transformers, in fp32.
+        manifest: of the folder that the model was loaded from, whose digest is the key; None converts without cache.
+
+    Returns:
+        An `openvino.Model`, or its path.
+    """
+    if manifest is None or not manifest.is_file():
+        return convert(model)
+    import openvino
+
+    key = f"{sha256_file(manifest)[:16]}-{openvino.__version__.split('-')[0]}"
+    try:
+        return cached_conversion(key, functools.partial(_convert_to, model))
+    except OSError as error:
+        _LOGGER.info("the model converted for OpenVINO is not kept (%s)", error)
+        return convert(model)
+
+
+def _convert_to(model: Any, path: Path) -> None:
+    import openvino
+
+    openvino.save_model(convert(model), path, compress_to_fp16=False)
+
+
+@contextlib.contextmanager
+def without_telemetry() -> Iterator[None]:
+    """OpenVINO and NNCF send usage data unless the user opted out in a file, or they are run by a CI service."""
+    before = os.environ.get("CI")
+    os.environ["CI"] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CI"]
+        else:
+            os.environ["CI"] = before
