@@ -113,7 +113,7 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
             return
         with _exit_codes(name):
             sys.argv[1:] = check_arguments(arguments, name)
-            _check_one_process()
+            _check_processes(name)
             with _composition_errors_explained():
                 hydra_main()
             for error in raised:
@@ -199,12 +199,22 @@ def _print_result(result: object) -> None:
         print(result.text(), flush=True)
 
 
-def _check_one_process() -> None:
-    processes = os.environ.get("WORLD_SIZE", "1")
-    if "TORCHELASTIC_RUN_ID" in os.environ and processes != "1":
+def _check_processes(name: str) -> None:
+    if processes_of_torchrun() > 1 and name != "train":
         raise ClaimkindError(
-            f"torchrun started {processes} processes, expected one, since a script uses one GPU: start it with python"
+            f"torchrun started {processes_of_torchrun()} processes, expected one, since only scripts/train.py uses "
+            "several: start it with python"
         )
+
+
+def processes_of_torchrun() -> int:
+    """How many processes torchrun started for this command; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def is_main_process() -> bool:
+    """Whether this process logs and saves: the first of those that torchrun started, and any other process."""
+    return processes_of_torchrun() == 1 or os.environ.get("RANK") == "0"
 
 
 def options_first(arguments: Sequence[str]) -> list[str]:

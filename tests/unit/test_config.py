@@ -209,12 +209,12 @@ def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
     )
 
 
-def test_several_processes_of_torchrun_are_refused(capsys, monkeypatch):
+def test_several_processes_of_torchrun_are_refused_where_they_do_not_train(capsys, monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr("sys.argv", ["train.py"])
+    monkeypatch.setattr("sys.argv", ["score.py", "input=in.txt", "output=out.csv"])
     with pytest.raises(SystemExit) as stopped:
-        command("train", CONFIGS)()
+        command("score", CONFIGS)()
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith("error: torchrun started 2 processes, expected one")
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from claimkind import tracking
+from claimkind.command import is_main_process, processes_of_torchrun
 from claimkind.config import TrainConfig
 from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
@@ -65,14 +66,24 @@ class Calibrated(NamedTuple):
     """See `TrainedRun.unmet`."""
 
 
-def run(config: TrainConfig) -> TrainedRun:
+def run(config: TrainConfig) -> TrainedRun | None:
     """Train the model that a configuration describes, save it and evaluate it; see `configs/train.yaml`.
+
+    With torchrun, all processes train and the first one does the rest.
+
+    Returns:
+        The run; None in the other processes of torchrun.
 
     Raises:
         ClaimkindError: the dataset was not built, a setting is wrong, there is nothing to resume, or
             `target_precision` is not reached: the model is saved then, and the error carries the result.
     """
     planned = plan(config)
+    _check_processes(planned)
+    if not is_main_process():
+        logging.disable(logging.INFO)
+        fit(planned, training_examples(planned), planned.checkpoints, lambda step, metrics: None)
+        return None
     warn_of_other_builds(planned)
     with checkpoint_folder(planned.checkpoints, resume=planned.resume) as folder:
         trained = train(planned, folder)
@@ -81,6 +92,14 @@ def run(config: TrainConfig) -> TrainedRun:
         error.result = trained
         raise error
     return trained
+
+
+def _check_processes(planned: Plan) -> None:
+    if processes_of_torchrun() > 1 and planned.classifier.single_threaded:
+        raise ClaimkindError(
+            f"torchrun started {processes_of_torchrun()} processes, expected one, since {planned.run_name} is no "
+            "transformer: start it with python"
+        )
 
 
 def train(planned: Plan, folder: Path) -> TrainedRun:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,7 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
+from claimkind.errors import ClaimkindError
 from claimkind.labels import has_hard_label
 from claimkind.models.base import Examples, OnMetrics
 from claimkind.models.transformer.encoders import Pretrained
@@ -141,7 +143,7 @@ def _arguments(stage: _Stage, settings: TransformerSettings) -> TrainingArgument
     return TrainingArguments(
         output_dir=str(stage.folder),
         num_train_epochs=stage.epochs,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=_batch_size_of_a_process(settings.batch_size),
         per_device_eval_batch_size=2 * settings.batch_size,
         learning_rate=stage.learning_rate,
         warmup_steps=settings.warmup,
@@ -160,6 +162,17 @@ def _arguments(stage: _Stage, settings: TransformerSettings) -> TrainingArgument
         seed=settings.seed,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def _batch_size_of_a_process(batch_size: int) -> int:
+    """The share of one of torchrun's processes in a batch, so that their number does not change the training."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if batch_size % processes:
+        raise ClaimkindError(
+            f"model.batch_size={batch_size} cannot be divided among {processes} processes, expected a multiple of "
+            f"{processes}: change it, or --nproc-per-node"
+        )
+    return batch_size // processes
 
 
 def make_optimizer(model: Any, learning_rate: float, settings: TransformerSettings) -> torch.optim.Optimizer:
