@@ -28,7 +28,7 @@ from tests.conftest import ROOT, run_script
 from tests.pipeline.test_demo import wait_for
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/scoring.md", "docs/data.md", "docs/evaluation.md", "docs/results.md",
-         "docs/architecture.md", "docs/extending.md")  # fmt: skip
+         "docs/architecture.md", "docs/deployment.md", "docs/extending.md")  # fmt: skip
 RUN_ELSEWHERE = {  # by the beginning of a command, the test that runs it
     "make demo": "tests/pipeline/test_demo.py",
     "make test": ".ci/run",
