@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "score_spark": "claimkind.scoring.spark:run",
     "benchmark": "claimkind.benchmarks.base:run",
     "fetch_encoder": "claimkind.models.transformer.wheels:run",
+    "publish": "claimkind.evaluation.publish:run",
 }
 """By script, the function that is called with its configuration, as `module:name`. The module is imported only when
 the script starts, since some imports take seconds."""

@@ -345,6 +345,22 @@ class FetchEncoderConfig:
     """Name of the encoder on the Hugging Face hub; it goes to `data/encoders/` of the working folder."""
 
 
+@dataclass
+class PublishConfig:
+    """Publish a saved model on the Hugging Face hub, with a card that shows its results and its licence."""
+
+    repo_id: str = MISSING
+    """The repository on the hub: `OWNER/NAME`. It is created if it does not exist."""
+    model_uri: str = "models:/claimkind@champion"
+    """The model: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `models:/ID`."""
+    private: bool = True
+    """Whether a new repository is private."""
+    non_commercial: bool = False
+    """Whether to publish a model that was trained on sentences whose licence forbids commercial use or is unknown."""
+    folder: str | None = None
+    """A new folder to write the files to, instead of uploading them."""
+
+
 SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
@@ -356,6 +372,7 @@ SCHEMAS: dict[str, type] = {
     "score_spark": ScoreSparkConfig,
     "benchmark": BenchmarkConfig,
     "fetch_encoder": FetchEncoderConfig,
+    "publish": PublishConfig,
 }
 """By script, the schema of its configuration."""
 

@@ -1,9 +1,11 @@
 """The model card: intended use, training data, results and limits of a trained model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import yaml
 
 from claimkind.evaluation.evaluation import Evaluation
 from claimkind.labels import LABELS
@@ -22,13 +24,11 @@ _LIMITS = """\
 - English only."""
 
 
-_FRONT = """\
----
-language: en
-license: other
-pipeline_tag: text-classification
-tags: [claimkind, {family}]
----"""
+_STRICTNESS = (
+    "CC0-1.0", "own", "MIT", "Apache-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0",
+    "CC-BY-NC-SA-4.0",
+)  # fmt: skip
+"""Licences, each at least as strict as those before it. Any other counts as stricter than all."""
 
 
 class Subject(NamedTuple):
@@ -45,6 +45,8 @@ class Subject(NamedTuple):
     """Confidence below which it gives no label; 0 if it always gives one."""
     teachers: Sequence[str]
     """Other models that it was trained from: a sentence each."""
+    encoder: str | None = None
+    """The encoder that was fine-tuned, as it was given; None for a family without one."""
 
 
 def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | None = None) -> str:
@@ -77,9 +79,43 @@ def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | N
     return "\n\n".join(sections) + "\n"
 
 
-def front_matter(family: str) -> str:
-    """What stands above a card on the Hugging Face hub, for a model of a family."""
-    return _FRONT.format(family=family)
+def front_matter(subject: Subject, evaluation: Evaluation) -> str:
+    """The front matter of a card on the Hugging Face hub, with the results as its `model-index`.
+
+    Args:
+        subject: the model.
+        evaluation: on the test split.
+    """
+    score = evaluation.scores["macro_f1"]
+    result = {
+        "task": {"type": "text-classification"},
+        "dataset": {"type": subject.dataset, "name": f"claimkind {subject.dataset}, test split", "split": "test"},
+        "metrics": [
+            {"type": "f1", "name": f"macro F1 (n {evaluation.n:,}, 95% interval {score.low:.3f} to {score.high:.3f})",
+             "value": round(score.value, 4)},
+        ],
+    }  # fmt: skip
+    base = {"base_model": subject.encoder} if subject.encoder and not Path(subject.encoder).is_absolute() else {}
+    data = {
+        "language": "en",
+        "license": hub_licence(strictest(subject.training_rows["licence"])),
+        "pipeline_tag": "text-classification",
+        "tags": ["claimkind", subject.family],
+        **base,
+        "model-index": [{"name": subject.name, "results": [result]}],
+    }
+    return f"---\n{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---"
+
+
+def strictest(licences: Iterable[str]) -> str:
+    """The strictest of some licences; one that is not known counts as stricter than all that are."""
+    found = sorted(set(licences))
+    return max(found, key=lambda licence: _STRICTNESS.index(licence) if licence in _STRICTNESS else len(_STRICTNESS))
+
+
+def hub_licence(licence: str) -> str:
+    """The hub's name of a licence; `other` for one that it does not know."""
+    return licence.lower() if licence in _STRICTNESS and licence != "own" else "other"
 
 
 def _results(evaluation: Evaluation, behaviour: pd.DataFrame | None) -> list[str]:

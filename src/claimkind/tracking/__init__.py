@@ -2,6 +2,7 @@
 
 from claimkind.tracking.links import SEPARATOR, hint, model_page, run_page
 from claimkind.tracking.registry import (
+    HUB_CARD,
     REFERENCE,
     Origin,
     fetch_folder,
@@ -17,6 +18,7 @@ from claimkind.tracking.store import (
     end_killed_children,
     end_killed_run,
     fetch_table,
+    fetch_text,
     find_runs,
     link_to_comparison,
     prepare_store,
@@ -26,6 +28,7 @@ from claimkind.tracking.store import (
 from claimkind.tracking.views import view_page
 
 __all__ = [
+    "HUB_CARD",
     "REFERENCE",
     "SEPARATOR",
     "Origin",
@@ -38,6 +41,7 @@ __all__ = [
     "fetch_model",
     "fetch_reference",
     "fetch_table",
+    "fetch_text",
     "find_runs",
     "hint",
     "link_to_comparison",

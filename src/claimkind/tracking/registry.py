@@ -24,6 +24,8 @@ Labels each sentence of an English text as factual, speculative or opinion, with
 with the alias `{alias}` is the one that the scripts use.
 
 `python scripts/score.py input=FILE output=scored.parquet model_uri=models:/{name}@{alias}`"""
+HUB_CARD = "huggingface/README.md"
+"""Artifact of a training run: the card of its model for the Hugging Face hub."""
 REFERENCE = "reference.json"
 """Artifact of a training run: what scoring compares the shares of labels with."""
 

@@ -181,6 +181,22 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
         ) from None
 
 
+def fetch_text(run_id: str, name: str) -> str:
+    """Read a text that a run logged.
+
+    Raises:
+        ClaimkindError: the run has no such text.
+    """
+    try:
+        with run_artifact(run_id, name) as path:
+            return path.read_text(encoding="utf-8")
+    except (MlflowException, OSError, ValueError) as error:
+        raise ClaimkindError(
+            f"run {run_id} holds no {name} ({first_line(error).rstrip('.')}), expected it from a training of this "
+            "version: train it again"
+        ) from None
+
+
 def link_to_comparison(run_id: str, name: str, page: str) -> None:
     """Put a link to a comparison at the end of a run's description, in place of that to an earlier one.
 

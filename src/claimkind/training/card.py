@@ -15,15 +15,22 @@ from claimkind.training.plan import Plan
 
 def log_card(tracked: tracking.Run, planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> None:
     """Log the card of a model, which was evaluated on the test split, for MLflow and for the Hugging Face hub."""
+    subject = _subject(planned, calibrated)
     card = model_card_of(planned, calibrated, evaluation)
     tracked.log_text(card, "model_card.md")
-    front = model_card.front_matter(models.family_of(calibrated))
-    tracked.log_text(f"{front}\n\n{card}", "huggingface/README.md")
+    front = model_card.front_matter(subject, evaluation)
+    tracked.log_text(f"{front}\n\n{card}", tracking.HUB_CARD)
 
 
 def model_card_of(planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> str:
     """The card in Markdown of a model and its evaluation on the test split."""
-    subject = model_card.Subject(
+    suite = planned.behaviour_suite
+    behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
+    return model_card.render(_subject(planned, calibrated), evaluation, behaviour)
+
+
+def _subject(planned: Plan, calibrated: CalibratedClassifier) -> model_card.Subject:
+    return model_card.Subject(
         name=planned.run_name,
         family=models.family_of(calibrated),
         dataset=planned.dataset.name,
@@ -32,10 +39,8 @@ def model_card_of(planned: Plan, calibrated: CalibratedClassifier, evaluation: E
         temperature=calibrated.temperature,
         abstain_below=calibrated.abstain_below,
         teachers=_other_models(planned.params),
+        encoder=planned.params.get("model.encoder"),
     )
-    suite = planned.behaviour_suite
-    behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
-    return model_card.render(subject, evaluation, behaviour)
 
 
 def description_of(planned: Plan, tracked: tracking.Run, evaluation: Evaluation, unmet: str) -> str:

@@ -27,7 +27,11 @@ def test_the_card_shows_the_training_rows_and_their_licences():
 
 def test_front_matter_is_apart_from_the_card_since_the_ui_would_show_it_as_text():
     assert card().startswith("# ")
-    assert "license: other" in front_matter("tfidf") and front_matter("tfidf").endswith("\n---")
+    evaluation = Evaluation(9, SCORES, {}, {}, {})
+    front = front_matter(SUBJECT._replace(encoder="org/encoder"), evaluation)
+    assert front.startswith("---\n") and front.endswith("\n---")
+    assert "license: mit" in front and "base_model: org/encoder" in front
+    assert "macro F1 (n 9, 95% interval 0.400 to 0.600)" in front
 
 
 def test_every_metric_is_shown_with_its_interval():
