@@ -15,7 +15,7 @@ _FRONT_MATTER = re.compile(
     r"""(?P<fence>---|\+\+\+)[ \t]*\r?\n
     (?= [ \t]*[\w"'][\w"'.-]*[ \t]*[:=] | [#\[] | (?P=fence) )
     (?P<content>.*?)
-    ^(?P=fence)[ \t]*(?:\r?\n|\Z)
+    ^(?:(?P=fence)|\.\.\.)[ \t]*(?:\r?\n|\Z)
     """,
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )

@@ -177,6 +177,12 @@ class _Parser(HTMLParser):
             self._layout.add(self._tables)
         return self._tables
 
+    def parse_html_declaration(self, i: int) -> int:
+        """Read `<![…>` as a comment, as browsers do; the parser raises AssertionError for some of them."""
+        if self.rawdata.startswith("<![", i):
+            return self.parse_bogus_comment(i)
+        return super().parse_html_declaration(i)
+
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Treat `<p/>` as browsers do: as a start tag."""
         self.handle_starttag(tag, attrs)

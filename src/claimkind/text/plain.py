@@ -9,8 +9,9 @@ from claimkind.text.shapes import with_kinds_by_shape
 from claimkind.text.visible import is_blank
 
 _LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
-_QUOTES = re.compile(rf"^{QUOTE.pattern}", re.MULTILINE)
-_RUN = re.compile(r"\s{2,}")
+_QUOTES = re.compile(rf"(?<![^\r\n]){QUOTE.pattern}")  # at the beginning of a line
+_HYPHEN = r"(?<=[^\W\d_]-)\s+(?=[a-z])"
+_RUN = re.compile(rf"{_HYPHEN}|\s{{2,}}")
 
 
 def parse_plain(text: str, line_breaks: str = "auto") -> ParsedText:
@@ -31,10 +32,15 @@ def parse_plain(text: str, line_breaks: str = "auto") -> ParsedText:
 
 
 def _pieces(text: str, seen: str, start: int, end: int) -> Iterator[Piece]:
-    """The pieces of a paragraph; a line break within it and the marks of a quotation behind it are one blank."""
+    """The pieces of a paragraph.
+
+    A line break within it, with the marks of a quotation behind it, is one blank; none behind a hyphen.
+    """
     if text[start:end] != seen[start:end]:
         for run in _RUN.finditer(seen, start, end):
             if text[run.start() : run.end()] != run[0]:
-                yield from (Piece(start, run.start(), seen[start : run.start()]), Piece(run.start(), run.end(), " "))
+                yield Piece(start, run.start(), seen[start : run.start()])
+                if seen[run.start() - 1] != "-":
+                    yield Piece(run.start(), run.end(), " ")
                 start = run.end()
     yield Piece(start, end, seen[start:end])

@@ -36,6 +36,9 @@ _UNFINISHED = (
     r"(?:(?:Best|Kind|Kindest|Warm|Many|With (?:best|kind|warm))\s+)?(?:[Rr]egards|[Ww]ishes|[Tt]hanks),?|Best,|"
     r"Cheers,?|(?:Yours\s+)?(?:[Ss]incerely|[Ff]aithfully|[Tt]ruly),?|Sent from my .{1,30}",
     r"-+\s*(?:Original|Forwarded) .{1,20}-*|Begin forwarded message:",
+    # subtitles, and what programs fill in or mark
+    r"[\d:,.]+\s*-->\s*[\d:,.]+.*|WEBVTT.*",
+    r"\{[{%].*[}%]\}|\[!\w+\].*",
     # signposts
     r"(?i:read more|continue reading|keep reading|recommended|more on this story|most read|advertisement|"
     r"related(?: articles?| stories| links| topics| content)?|sponsored(?: content)?|back to top|share(?: on \w+)?|"
@@ -73,6 +76,7 @@ def _any_of(shapes: Sequence[str]) -> re.Pattern[str]:
 
 
 _UNFINISHED_SHAPE, _ANY_SHAPE = _any_of(_UNFINISHED), _any_of(_ANY)
+_ITEM = re.compile(r"(?:[•·◦▪‣∙*+-]|\(?(?:\d{1,2}|[a-z])[.)])\s+\S")  # in plain text
 _MARK = re.compile(r"[.!?…][\"”’'»)\]*_]*$")
 _VERBS = re.compile(
     r"\b(?:is|are|was|were|be|been|am|has|have|had|do|does|did|will|would|can|could|may|might|must|shall|should|"
@@ -149,6 +153,8 @@ def _kind_of(block: Block, unmarked: str) -> str:
     words = len(text.split())
     if block.linked and words <= _LONGEST_LINK and not is_whole_sentence(text):
         return BOILERPLATE  # a menu, or a link to another article
+    if block.kind == SENTENCE and _ITEM.match(text):
+        return LIST_ITEM
     if block.kind == LIST_ITEM or words > _LONGEST_HEADING or not is_unfinished(text):
         return block.kind
     if len(split_sentences(text)) > 1:

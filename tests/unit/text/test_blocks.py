@@ -210,3 +210,34 @@ def test_marks_of_quotation_stay_out_of_the_text_and_greater_than_stays_in():
 
 def test_text_below_two_hyphens_is_no_signature_where_it_has_sentences():
     assert ("sentence", "The ferry sank.") in kinds_of("It rained.\n--\nThe ferry sank.\n")
+
+
+def test_items_of_a_list_in_plain_text_are_no_sentences_unless_they_are_whole():
+    text = "• budget\n- The council approved it.\n1) First thing\n* It may rain.\n-5 degrees were measured.\n"
+    assert kinds_of(text) == [
+        ("list_item", "• budget"), ("sentence", "- The council approved it."), ("list_item", "1) First thing"),
+        ("sentence", "* It may rain."), ("sentence", "-5 degrees were measured."),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "mark", ["00:00:01,000 --> 00:00:04,000", "WEBVTT", "{{< figure src=a >}}", "{% include b %}", "[!NOTE]"]
+)
+def test_marks_of_programs_are_boilerplate(mark):
+    assert is_boilerplate(mark)
+
+
+def test_a_word_that_was_cut_at_its_hyphen_is_one_word():
+    text = (
+        "The council approved the long-\nterm plan on Monday and may vote on the\nbudget before the end of the year.\n"
+    )
+    (passage,) = labelled_passages(parse_plain(text))
+    assert passage.text.startswith("The council approved the long-term plan on Monday and may vote on the budget")
+    assert text[passage.start : passage.end] == text.strip()
+
+
+@pytest.mark.parametrize(
+    "mark", ["<![c](d)>", "<![if !supportLists]>", "<![endif]>", "<![CDATA[x]]>", "<![", "<!x>", "<!-"]
+)
+def test_declarations_of_html_are_no_text(mark):
+    assert ("sentence", "It rained.") in kinds_of(f"<p>It rained.</p>{mark}", parse_html)
