@@ -72,5 +72,12 @@ fix: install ## let ruff mend what it can
 	$(BIN)/ruff format
 
 clean: ## remove .venv, the MLflow store, datasets, checkpoints and downloads; other files in data/ stay
-	rm -rf $(VENV) mlflow.db mlruns multirun outputs build dist
-	rm -rf $(addprefix data/,checkpoints corpora demo encoders studies.db) $(dir $(wildcard data/*/train.parquet))
+	rm -rf $(VENV) mlflow.db mlruns multirun build dist
+	rm -rf $(addprefix data/,checkpoints corpora demo encoders studies.db)
+	@for folder in data/*/; do \
+		if grep -qs '"fingerprint"' "$$folder/manifest.json"; then \
+			echo "rm $$folder"; \
+			(cd "$$folder" && rm -f train.parquet validation.parquet test.parquet README.md manifest.json); \
+			rmdir "$$folder" 2> /dev/null || true; \
+		fi; \
+	done

@@ -170,17 +170,22 @@ def test_nothing_is_left_behind_but_what_the_readme_names(demo):
 
 def test_make_clean_keeps_files_of_others(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    kept = ["data/README.md", "data/mine.csv", "data/export/rows.csv", "data/model/manifest.json", "seeds/a.md"]
+    kept = [
+        "data/README.md", "data/mine.csv", "data/export/rows.csv", "data/model/manifest.json", "seeds/a.md",
+        "data/my own/train.parquet", "data/raw/train.parquet", "data/tiny/notes.txt", "outputs/scored.csv",
+    ]  # fmt: skip
     built = [
         "data/tiny/train.parquet",
         "data/tiny/manifest.json",
+        "data/small/manifest.json",
         "data/checkpoints/a/run_id",
         "mlflow.db",
         "mlruns/1/a",
     ]
     for name in (*kept, *built):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text('{"fingerprint": "x"}' if name in built else "")
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert left == sorted(["Makefile", *kept])
+    assert not (tmp_path / "data" / "small").exists()
