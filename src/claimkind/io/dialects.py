@@ -86,8 +86,12 @@ def _lines_above_header(lines: Sequence[str], text_column: str, separators: str)
     """The number of lines above the first with the name of the column, as the title of a report; 0 if none has it."""
     between = f"[{re.escape(separators)}]"
     cell = re.compile(rf"(?:^|{between})\s*([\"']?){re.escape(text_column)}\1\s*(?:{between}|$)")
-    found = (number for number, line in enumerate(lines[:_MOST_LINES_ABOVE]) if cell.search(line.rstrip("\r\n")))
-    return next(found, 0)
+    quotes = 0  # an odd number of them is within a cell
+    for number, line in enumerate(lines[:_MOST_LINES_ABOVE]):
+        if quotes % 2 == 0 and cell.search(line.rstrip("\r\n")):
+            return number
+        quotes += line.count('"')
+    return 0
 
 
 def _has_blanks(lines: Sequence[str], separator: str) -> bool:

@@ -21,8 +21,9 @@ _STYLES = {
     "toc": BOILERPLATE, "header": BOILERPLATE, "footer": BOILERPLATE, "footnote": BOILERPLATE, "endnote": BOILERPLATE,
     "bibliography": BOILERPLATE, "html preformatted": CODE, "code": CODE, "source code": CODE, "macro": CODE,
 }  # fmt: skip
-# Text that was deleted is no part of the document, and that of a text box is not of the paragraph it hangs on.
-_RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:txbxContent)]"
+# Deleted and hidden text is no part of the document, and that of a text box is not of the paragraph it hangs on.
+_HIDDEN = "./w:rPr/w:vanish[not(@w:val='0' or @w:val='false')]"
+_RUNS = f".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:txbxContent or {_HIDDEN})]"
 
 
 class _Paragraph(NamedTuple):

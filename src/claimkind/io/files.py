@@ -6,7 +6,7 @@ import re
 import urllib.parse
 import zipfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -71,7 +71,13 @@ def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
             f"{path} has an unknown ending, expected one of {_ENDINGS}: convert it, or rename it where only the name "
             "is wrong"
         )
-    raise ClaimkindError(f"{path} holds no file that can be read, expected one of {_ENDINGS}")
+    kinds = f" ({kinds_in_words(listing.passed_over)})" if listing.passed_over else ""
+    raise ClaimkindError(f"{path} holds no file that can be read{kinds}, expected one of {_ENDINGS}")
+
+
+def kinds_in_words(passed_over: Mapping[str, int]) -> str:
+    """The number of files of each kind that is not read: `2 .rtf, 1 hidden`."""
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(passed_over.items()))
 
 
 def _standing_alone(file: InputFile, count: int) -> InputFile:

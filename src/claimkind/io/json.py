@@ -114,12 +114,12 @@ def _has_text(value: Any, text_column: str) -> bool:
 
 
 def _values(text: _Text) -> Iterator[Any]:
-    in_array = text.peek() == "["
-    if in_array:
-        text.skip()
+    in_array = False
     while character := text.peek():
-        if in_array and character == "]":
-            return
+        if character == ("]" if in_array else "["):  # several arrays may follow each other
+            in_array = not in_array
+            text.skip()
+            continue
         if in_array and character == ",":
             text.skip()
             text.peek()

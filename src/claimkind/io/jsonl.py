@@ -1,11 +1,13 @@
-"""JSON lines: one JSON object a line."""
+"""JSON lines: one JSON object a line; what is JSON of another form is read as such."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from claimkind.io import json as json_files
 from claimkind.io.base import Format, Output, Row, Table, TableOptions
 from claimkind.io.encodings import encoding_of
 from claimkind.io.input_file import InputFile
@@ -13,10 +15,19 @@ from claimkind.io.joining import join_bytes
 from claimkind.io.lines import LONG_LINE, batches, open_lines
 from claimkind.io.values import as_json
 
+_OTHER_JSON = re.compile(
+    r"\[\s*(?:\{|$)|\{$"
+)  # the first line of an array of objects, or of an object on several lines
+
 
 def read(file: InputFile, options: TableOptions) -> Table:
     """Read the objects of all lines that are not blank; see `Format.read`."""
-    return Table(None, _rows(file, encoding_of(file), options.batch_size))
+    encoding = encoding_of(file)
+    with open_lines(file, encoding) as lines:
+        first = next((line.strip() for line in lines if line and line.strip()), "")
+    if _OTHER_JSON.match(first):
+        return json_files.read(file, options)
+    return Table(None, _rows(file, encoding, options.batch_size))
 
 
 def _rows(file: InputFile, encoding: str, size: int) -> Iterator[list[Row]]:

@@ -11,6 +11,10 @@ from claimkind.io.input_file import InputFile
 from claimkind.io.lines import LONGEST_TEXT
 from claimkind.text.visible import is_blank
 
+# What databases, pandas and Excel write where there is no value, or an error.
+_NULLS = frozenset({
+    "\\N", "NULL", "NaN", "nan", "<NA>", "#N/A", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!",
+})  # fmt: skip
 _NO_TEXT: dict[type, str] = {dict: "an object", list: "a list"}
 # How Python marks bytes that are no UTF-8, or one half of a character that JSON escapes in two.
 _SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
@@ -99,6 +103,8 @@ def problem_of(row: dict[str, Any], text_column: str) -> str | None:
         return f"no text but {_NO_TEXT[type(text)]}"
     if text is None or text != text or is_blank(str(text)):  # null, not a number, or nothing to see
         return "no text"
+    if str(text).strip() in _NULLS:
+        return f"no text but {str(text).strip()}"
     if len(str(text)) > LONGEST_TEXT:
         return f"longer than {LONGEST_TEXT:,} characters"
     try:

@@ -14,6 +14,7 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
+from claimkind.io.files import kinds_in_words
 from claimkind.io.rows import Rejected
 from claimkind.labels import LABELS, UNDECIDED
 
@@ -158,8 +159,7 @@ class Summary:
         if len(self.unread) > most:
             lines.append(f"{len(self.unread) - most:,} other files, see {self.rejected_path}")
         if self.passed_over:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.passed_over.items()))
-            lines.append(f"files of other kinds, {kinds}")
+            lines.append(f"files of other kinds, {kinds_in_words(self.passed_over)}")
         return lines
 
     def _drift(self) -> list[str]:

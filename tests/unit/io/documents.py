@@ -23,6 +23,7 @@ def write_docx(path):
     document.add_paragraph("Figure 1: the new depot", style="Caption")
     last = document.add_paragraph("The move could ")
     insert(last, "take three weeks, ")
+    last.add_run("no ").font.hidden = True
     last.add_run("or longer.")
     document.save(path)
 

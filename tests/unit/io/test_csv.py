@@ -121,3 +121,14 @@ def test_no_separator_is_logged_for_a_single_column(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         read(tmp_path / "in.csv")
     assert not caplog.messages
+
+
+def test_a_header_may_hold_a_line_break(tmp_path):
+    (tmp_path / "in.csv").write_text('id,"the\ntext",text\n1,a,Sun.\n')
+    assert read(tmp_path / "in.csv")[0] == [("1", "Sun.")]
+
+
+@pytest.mark.parametrize("null", ["\\N", "NULL", "NaN", "nan", "<NA>", "#N/A", " #VALUE! "])
+def test_what_stands_for_no_value_is_no_text(null, tmp_path):
+    (tmp_path / "in.csv").write_text(f"id,text\n1,{null}\n2,None came.\n3,None\n")
+    assert read(tmp_path / "in.csv") == ([("2", "None came."), ("3", "None")], {0: f"no text but {null.strip()}"})

@@ -63,6 +63,12 @@ def test_an_archive_of_several_files_is_read_as_a_folder(tmp_path):
     listing = list_files(tmp_path / "a.zip")
     assert [(file.name, file.alone) for file in listing.files] == [("a.zip/a.csv", False), ("a.zip/b/c.txt", False)]
     assert listing.passed_over == {".rtf in .zip": 1}
+    write_zip(tmp_path / "b.zip", {"d.rtf": "x", "e.zip": "x"})
+    with pytest.raises(
+        ClaimkindError, match=r"b\.zip holds no file that can be read \(1 \.rtf in \.zip, 1 \.zip in \.zip\)"
+    ):
+        find_files(tmp_path / "b.zip")
+    (tmp_path / "b.zip").unlink()
     write(tmp_path / "e.csv")
     assert [file.name for file in find_files(tmp_path)] == ["a.zip/a.csv", "a.zip/b/c.txt", "e.csv"]
 

@@ -88,3 +88,25 @@ def test_null_on_the_way_to_a_text_is_no_text(tmp_path):
     chunks = read_rows(InputFile(tmp_path / "in.json", "in.json"), Columns("body.plain"), TableOptions())
     reasons = [entry.reason for chunk in chunks for entry in chunk.rejected]
     assert reasons == ["no text", "no column 'body.plain'"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"text": "Sun."}]\n[{"text": "Fog."}]',
+        '[{"text": "Sun."}] {"text": "Fog."}',
+        '[]\n[{"text": "Sun."}, {"text": "Fog."}]',
+    ],
+)
+def test_what_follows_an_array_is_read_too(content, tmp_path):
+    (tmp_path / "in.json").write_text(content)
+    assert read(tmp_path / "in.json") == (["Sun.", "Fog."], [])
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("as_array", [True, False])
+def test_json_of_another_form_is_read_whatever_the_ending(indent, as_array, tmp_path):
+    rows = [{"text": "Sun.", "n": 1}, {"text": "Fog.", "n": 2}]
+    content = json.dumps(rows, indent=indent) if as_array else "\n".join(json.dumps(row, indent=indent) for row in rows)
+    (tmp_path / "in.jsonl").write_text(content + "\n")
+    assert read(tmp_path / "in.jsonl") == (["Sun.", "Fog."], [])

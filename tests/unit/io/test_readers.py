@@ -322,6 +322,7 @@ def test_rows_tell_their_file_where_there_are_several(tmp_path):
         ("---\ntitle: A\n---\nIt rained.\n", "It rained.\n", 4),
         ('+++\ntitle = "A"\n+++\nIt rained.\n', "It rained.\n", 4),
         ("---\n# comment\n---\nIt rained.\n", "It rained.\n", 4),
+        ("---\ntitle: A\n...\nIt rained.\n", "It rained.\n", 4),
         ("---\n---\nIt rained.\n", "It rained.\n", 3),
         ("---\n\nIt rained.\n\n---\n", "---\n\nIt rained.\n\n---\n", 1),
         ("---\nIt rained.\n---\n", "---\nIt rained.\n---\n", 1),
