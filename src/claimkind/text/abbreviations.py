@@ -7,7 +7,7 @@ def _words(text: str) -> frozenset[str]:
 
 TITLES = _words(
     """
-    adm ald amb asst atty attys bp brig capt cdr chanc chas cmdr cmdt col comdr cpl cpt dep det dir dr drs fr ft gen
+    adm ald amb asst atty attys bp brig capt cdr chanc chas cmdr cmdt col comdr cpl cpt dep det dir dr dra drs fr ft gen
     gens geo gov govs hon insp jos lt ltc ltjg maj messrs mlle mme mr mrs ms msgr msgt mt mx pfc pres prof profs
     pte pvt rep reps rev revs rt sec sen sens sfc sgt sgts spc sra srta ssgt st ste supt thos treas wm
     """
@@ -16,14 +16,14 @@ TITLES = _words(
 
 BEFORE_NUMBER = _words(
     """
-    abt alt app approx appx apt art arts bk c ca ch chap chaps cir circ cl cols ed eds ep eps eq eqn eqns eqs est ex
+    abt alt app approx appx apt art arts b bk c ca ch chap chaps cir circ cl cols ed eds ep eps eq eqn eqns eqs est ex
     exs ext fig figs fl l ll max min mon n nn no nos nr num op p para paras pg pgs pop pp pt pts q qs r ref refs reg
     rm s sat sch sec secs sect ser sun t tab tbl tel v ver vol vols wed
     """
 )
 """Goes on with a number; before other words, an ordinary word."""
 
-NEVER_LAST = _words("a.k.a aka approx c ca cf e.g eg excl i.e ie incl viz vs v")
+NEVER_LAST = _words("a.k.a aka approx c ca cf e.g eg excl i.e ie incl n.b p.p.s p.s viz vs v")
 """Something must follow, so never the end of a sentence."""
 
 AMBIGUOUS = _words(
@@ -123,11 +123,19 @@ DATES_AND_ZONES = _words(
 """Go on after a time of day: `9 a.m. Monday`, `8 p.m. Eastern`."""
 
 NUMBERED_PARTS = (
-    "Act|Annex|Appendix|Article|Box|Case|Chapter|Clause|Day|Exercise|Exhibit|Factor|Figure|Item|Lesson|Lot|Myth|Part"
+    "Act|Annex|Appendix|Article|Box|Case|Chapter|Clause|Day|Exercise|Exhibit|Fact|Factor|Figure|Item|Lesson|Lot|Myth|Part"
     "|Phase|Point|Principle|Question|Reason|Rule|Scene|Section|Stage|Step|Table|Theorem|Tip|Title|Unit|Volume|Week"
     r"|(?:Art|Ch|Fig|No|Nr|Sec|Vol)\."
 )
 """Begin the marker of a list or a heading together with a number: *Step 1.*, *Article 5.*"""
+
+MONTHS = _words(
+    """
+    januar februar märz april mai juni juli august september oktober november dezember jan feb mär apr jun jul aug sept
+    sep okt nov dez january february march may june july october december
+    """
+)
+"""Go on after a day of the month that is written as an ordinal, as in German."""
 
 LETTERED = _words(
     """

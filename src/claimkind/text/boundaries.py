@@ -25,18 +25,20 @@ _AFTER = re.compile(
 )
 # "1", "(a)", "II", and with a word before it: "Step 1", "Article 5", "§ 2"
 _LIST_MARKER = re.compile(
-    rf"(?:[•–—#+-]+\s*)?[{re.escape(OPENERS)}]*(?:(?:{words.NUMBERED_PARTS})\s+(?=[\dIVXL])|§+\s*)?"
-    r"(?:\d{1,3}(?:\.\d{1,2})*|[ivxlIVXL]{1,6}|[A-Za-z])?\)?\s?"
+    rf"(?:[•–—#+-]+\s*)?[{re.escape(OPENERS)}]*"
+    rf"(?:(?:{words.NUMBERED_PARTS})\s+(?:No\.\s+)?(?=[\dIVXL(])|§+\s*)?"
+    r"(?:\(?(?:\d{1,3}(?:\.\d{1,2})*|[ivxlIVXL]{1,6}|[A-Za-z]))?\)?(?:\([\da-z]\))?\s?"
 )
 _ACRONYM = re.compile(r"(?:.*[^A-Za-z.])?(?:[A-Za-z]\.)+[A-Za-z]")
 _INITIAL = re.compile(r"(?:.*[()/&-])?[^\W\d_]")
 _NUMBER = re.compile(r"[A-Z]?\d.*|[A-Z]|[IVXL]+")
 _TIME = re.compile(r"(?:.*\d)?[ap]\.?m")
 _INCHES = re.compile(r"\d\s?in$")
-_NEW_START = re.compile(r"https?:|www\.|\.\.|…")
+_NEW_START = re.compile(r"https?:|www\.|\.\.|…|(?:[a-z]|[ivx]{2,4})\)\s")
 _SPEAKER_TAG = re.compile(
     rf"(?:(?:[A-Z][\w.’'-]*|the|[a-z]+)\s+){{1,4}}(?:{words.SPEECH_VERBS})\b|(?:{words.SPEECH_VERBS})\s+[A-Z]"
 )
+_CAPITAL_STARTER = re.compile(r"(?:He|She|It|We|They|You|The|An?|This|That|My|His|Her|Our|Their)\s")
 
 
 class Candidate(NamedTuple):
@@ -90,7 +92,7 @@ def ends_sentence(candidate: Candidate) -> bool:
     if "." in candidate.mark or "…" in candidate.mark:
         return _ellipsis_ends(candidate.before, after)
     if candidate.before.endswith(words.NAMES_WITH_MARK):
-        return after.is_starter()
+        return after.is_starter() and after.first.isupper()
     return not (after.first.islower() and candidate.closers)
 
 
@@ -104,7 +106,11 @@ def _quotation_goes_on(candidate: Candidate) -> bool:
     """Whether a quoted exclamation lies within the sentence: *"Why now?" Smith asked*, *"Stop!" and left*."""
     if _QUOTES.isdisjoint(candidate.closers):
         return False
-    return candidate.after[:1].islower() or _SPEAKER_TAG.match(candidate.after) is not None
+    if candidate.after[:1].islower():
+        return True
+    if _CAPITAL_STARTER.match(candidate.after):  # He asked, "Who?" She said, "Me."
+        return False
+    return _SPEAKER_TAG.match(candidate.after) is not None
 
 
 def _ellipsis_ends(before: str, after: _After) -> bool:
@@ -123,6 +129,8 @@ def _full_stop_ends(candidate: Candidate, after: _After) -> bool:
     key = word.lower()
     if after.first.islower():
         return not candidate.closers and _is_plain(word) and not _INCHES.search(candidate.before)
+    if word.isdecimal() and len(word) < 3 and after.has(words.MONTHS):
+        return False  # "am 5. Mai"
     if _TIME.fullmatch(key):
         return _time_ends(after)
     if word[-1:].isupper() and _INITIAL.fullmatch(word):
