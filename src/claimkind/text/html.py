@@ -53,6 +53,7 @@ _ENDED_BY = {
 }  # fmt: skip
 _FEWEST_LEFT = 0.5  # share of a page's text that the names of classes must leave
 _RUN = re.compile(r"\S+(?: \S+)*|\s+")
+_NOTE_LINK = re.compile(r"(?:^|[\s#_-])(?:footnote|fn|noteref|cite_note|endnote)")
 _NOTE = re.compile(r"\[[\w ]{1,25}\]|\w{1,3}|[*†‡§]")
 _INVISIBLE = re.compile(r"display:\s*none|visibility:\s*hidden")
 
@@ -160,7 +161,7 @@ class _Parser(HTMLParser):
             self._add_image(attributes.get("alt", ""), start, source)
         else:
             self._cover(start, start + len(source))
-        if tag == "sup":
+        if tag == "sup" or (tag == "a" and _NOTE_LINK.search(f"{attributes.get('class')} {attributes.get('href')}")):
             self._note = len(self._draft.pieces) if self._draft else 0
         if tag not in VOID:
             self._stack.append(_inner(self._stack[-1], tag, attributes, self._table_of(tag, attributes)))
@@ -196,7 +197,7 @@ class _Parser(HTMLParser):
             self._begins_paragraph = tag not in ("td", "th")
         else:
             self._cover(start, end)
-        if tag == "sup":
+        if tag in ("sup", "a"):
             self._drop_note()
         self._pop(tag)
 
@@ -267,7 +268,7 @@ class _Parser(HTMLParser):
 
     @property
     def _refers(self) -> bool:
-        start = self._source.rfind("<sup", 0, self._place())
+        start = max(self._source.rfind(tag, 0, self._place()) for tag in ("<sup", "<a"))
         return "<a" in self._source[start : self._place()]
 
     def _end_implied(self, tag: str) -> None:

@@ -18,6 +18,7 @@ _MARK = re.compile(
     (?P<references> (?:
         \s?\[(?:\d[\d\ ,–-]{0,25}|citation\ needed)\](?::\ ?\d[\d,–-]{0,20})?(?![(\w])
       | \[\w[\w\ –-]{0,25}\??\](?![(\w])         # [note 1], [dubious – discuss]
+      | \[@[^\]\n]{1,40}\]                         # a citation in Markdown
       | </\w{1,10}>
       | [\x00-\x08\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]  # invisible
       | [¹²³⁰-⁹†‡]

@@ -36,9 +36,13 @@ _UNFINISHED = (
     r"(?:(?:Best|Kind|Kindest|Warm|Many|With (?:best|kind|warm))\s+)?(?:[Rr]egards|[Ww]ishes|[Tt]hanks),?|Best,|"
     r"Cheers,?|(?:Yours\s+)?(?:[Ss]incerely|[Ff]aithfully|[Tt]ruly),?|Sent from my .{1,30}",
     r"-+\s*(?:Original|Forwarded) .{1,20}-*|Begin forwarded message:",
-    # subtitles, and what programs fill in or mark
-    r"[\d:,.]+\s*-->\s*[\d:,.]+.*|WEBVTT.*",
-    r"\{[{%].*[}%]\}|\[!\w+\].*",
+    # subtitles, times, and what programs fill in or mark
+    r"[\d:,.]+\s*-->\s*[\d:,.]+.*|WEBVTT.*|\d{1,2}[.:]\d\d(?:\s*[ap]\.?m\.?)?(?:\s*\(?[A-Z]{2,4}\)?)?",
+    r"\{[{%].*[}%]\}|\[!\w+\].*|:{3,}.*|\[/?(?:caption|gallery|embed|video|audio)\b[^\]]*\]",
+    r"[—–-]+\s.{2,60}\s\(@\w+\).*",
+    # wire services and archives
+    r"(?:The )?(?:Associated Press|Reuters|AFP|Agence France-Presse|Bloomberg News)(?: Writers?)?",
+    r"\d+ of \d+ DOCUMENTS|[A-Z]{2,3}-[A-Z]{2,}--.*|(?:First|Final|Late|Early|City|National|Main) Edition|Eds: .*",
     # signposts
     r"(?i:read more|continue reading|keep reading|recommended|more on this story|most read|advertisement|"
     r"related(?: articles?| stories| links| topics| content)?|sponsored(?: content)?|back to top|share(?: on \w+)?|"
@@ -56,7 +60,14 @@ _ANY = (
     r"X-[A-Z][\w-]+|In-Reply-To|Return-Path|Delivered-To|Received):\s.+",
     r"\(?(?:Photo(?:graph)?s?|Images?|Pictures?|Illustrations?|Graphics?|Video|Credits?|Caption)"
     r"(?:\s+credit|\s+by|\s+courtesy of|:|/).*",
-    r"(?:©|\([Cc]\)\s+(?:Copyright|\d{4})|Copyright\s+(?:©|\([Cc]\)|\d{4})).*|All rights reserved\.?",
+    r"(?:©|\([Cc]\)\s+(?:Copyright|\d{4})|Copyright\s+(?:©|\([Cc]\)|\d{4})).*|(?i:all rights reserved)\.?",
+    r"This material may not be (?:published|reproduced|copied)\b.*",
+    r"[^.]{5,160} contributed to this (?:report|story|article)\.?",
+    rf"{_NAME} reported from {_NAMES}\.?",
+    r"(?:BYLINE|SECTION|LENGTH|HEADLINE|DATELINE|LOAD-DATE|LANGUAGE|PUBLICATION-TYPE|DOCUMENT-TYPE|JOURNAL-CODE|GRAPHIC|"
+    r"GEOGRAPHIC|SUBJECT|ORGANIZATION|COMPANY|TICKER|KEYWORDS?|EDITION|SLUG|CREDIT|TYPE)\s?:.*",
+    r"Follow .{2,40} (?:on|at) (?:Twitter|X|Facebook|Instagram|Bluesky|Mastodon|Threads|Telegram|TikTok|YouTube)\b.*",
+    r"You(?: are|[’']re) (?:currently )?an? (?:free |paid )?subscriber\b.*|.*\bupgrade your subscription\b.*",
     r"(?:Please )?[Cc]lick (?:here|below|the link|the button)\b.*",
     r"(?:Subscribe|Sign up|Unsubscribe)(?:\s+(?:here|now|today|to|for|from)\b.*|[.!]?)",
     r"You(?: are|[’']re)? (?:get|receiv)\w* this (?:letter|e-?mail|message|newsletter)\b.*",

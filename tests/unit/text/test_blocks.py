@@ -241,3 +241,44 @@ def test_a_word_that_was_cut_at_its_hyphen_is_one_word():
 )
 def test_declarations_of_html_are_no_text(mark):
     assert ("sentence", "It rained.") in kinds_of(f"<p>It rained.</p>{mark}", parse_html)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BC-US--Harbour Plan, 1st Ld-Writethru,250", "Associated Press", "Roe reported from Boston.", "10:05 BST",
+        "Associated Press writer Ann Lee contributed to this report.", "BYLINE: Jane Doe", "LENGTH: 250 words",
+        "This material may not be published, broadcast, rewritten or redistributed.", "All Rights Reserved",
+        "Follow Jane Doe on Twitter: https://twitter.com/jane", "1 of 2 DOCUMENTS", "— Jane (@jane) June 3, 2024",
+        "You're currently a free subscriber to the letter.", "::: {.callout}", '[gallery ids="1,2"]',
+    ],
+)  # fmt: skip
+def test_lines_of_wire_services_archives_and_letters_are_boilerplate(text):
+    assert is_boilerplate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MAYOR LEE: I think it's a great day for the town.", "Reuters reported from Boston that rates may rise.",
+        "Several factors contributed to this.", "We follow the talks on Facebook's role closely.",
+        "10 of 12 members came.",
+        "The board of directors contributed to this decline.", "This material may not be safe.",
+    ],
+)  # fmt: skip
+def test_sentences_that_begin_like_boilerplate_are_none(text):
+    assert not is_boilerplate(text)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        '<a class="footnote-anchor" href="#f1">1</a>',
+        '<a href="#fn3">3</a>',
+        '<sup><a href="#cite_note-2">[2]</a></sup>',
+    ],
+)
+def test_links_to_notes_are_no_text(note):
+    assert kinds_of(f"<p>Nobody knows why.{note} It may rain.</p>", parse_html) == [
+        ("sentence", "Nobody knows why."), ("sentence", "It may rain."),
+    ]  # fmt: skip
