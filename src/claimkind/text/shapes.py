@@ -67,7 +67,8 @@ _ANY = (
     r"(?:BYLINE|SECTION|LENGTH|HEADLINE|DATELINE|LOAD-DATE|LANGUAGE|PUBLICATION-TYPE|DOCUMENT-TYPE|JOURNAL-CODE|GRAPHIC|"
     r"GEOGRAPHIC|SUBJECT|ORGANIZATION|COMPANY|TICKER|KEYWORDS?|EDITION|SLUG|CREDIT|TYPE)\s?:.*",
     r"Follow .{2,40} (?:on|at) (?:Twitter|X|Facebook|Instagram|Bluesky|Mastodon|Threads|Telegram|TikTok|YouTube)\b.*",
-    r"You(?: are|[’']re) (?:currently )?an? (?:free |paid )?subscriber\b.*|.*\bupgrade your subscription\b.*",
+    r"You(?: are|[’']re) (?:currently )?an? (?:free |paid )?subscriber\b.*|"
+    r"(?:For the full experience, )?[Uu]pgrade (?:to paid|your subscription)\b.*",
     r"(?:Please )?[Cc]lick (?:here|below|the link|the button)\b.*",
     r"(?:Subscribe|Sign up|Unsubscribe)(?:\s+(?:here|now|today|to|for|from)\b.*|[.!]?)",
     r"You(?: are|[’']re)? (?:get|receiv)\w* this (?:letter|e-?mail|message|newsletter)\b.*",
