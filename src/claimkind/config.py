@@ -131,11 +131,13 @@ class TrainConfig:
     max_labels: int | None = None
     """Upper limit on the number of labelled training rows, drawn with the seed, for learning curves; null: all."""
     # Saved models to start or to learn from
-    distil_from: str | None = None
-    """URI of a saved model (as `model_uri` of `scripts/score.py`) whose probabilities are the soft targets of the
-    rows without a hard label, in place of their evidence. Their weight is `evidence_weight`."""
+    distil_from: list[str] = field(default_factory=list)
+    """URIs of saved models (as `model_uri` of `scripts/score.py`), the mean of whose probabilities is the soft target
+    of the rows without a hard label, in place of their evidence. Their weight is `evidence_weight`."""
+    distil_share: float = 0.5
+    """Share of these probabilities in the targets of rows with a hard label, from 0 to 1; the label has the rest."""
     distil_texts: list[str] = field(default_factory=list)
-    """Files or folders with further sentences for that model to label."""
+    """Files or folders with further sentences for these models to label."""
     init_from: str | None = None
     """URI of a saved transformer whose encoder training starts from; null starts from `model.encoder`."""
     # Evaluation

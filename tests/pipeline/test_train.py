@@ -104,12 +104,12 @@ def test_a_student_learns_from_a_saved_model(in_workspace, seeds, trained):
     result, _ = trained
     config = TrainConfig(
         dataset=dataset_config(seeds), model={"_target_": "claimkind.models.hashing.HashingClassifier"},
-        paths=PathsConfig(data_dir="data"), max_labels=3, distil_from=result.model_uri, evidence_weight=1.0,
+        paths=PathsConfig(data_dir="data"), max_labels=3, distil_from=[result.model_uri], evidence_weight=1.0,
         distil_texts=[str(seeds / "documents")],
     )  # fmt: skip
     taught = run(config)
     assert taught.test.scores["macro_f1"].value > 0.8, "the student learned nothing from its teacher"
-    assert mlflow.get_run(taught.run_id).data.params["distil_from"] == result.model_uri
+    assert mlflow.get_run(taught.run_id).data.params["distil_from"] == str([result.model_uri])
 
 
 def test_init_from_an_alias_logs_the_model_that_it_points_at(in_workspace, seeds, trained, tiny_encoder):
@@ -134,15 +134,15 @@ def test_init_from_an_alias_logs_the_model_that_it_points_at(in_workspace, seeds
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"evidence_weight": 1.0}, "distil_from has no text to teach with, expected rows without a label"),
-        ({"evidence_weight": 0.0}, "distil_from teaches rows that weigh evidence_weight=0: raise it"),
-        ({"distil_from": None, "distil_texts": ["seeds"]}, "distil_texts is given, but no distil_from"),
+        ({"evidence_weight": 1.0, "distil_share": 0.0}, "distil_from has no text to teach with, expected rows without"),
+        ({"evidence_weight": 0.0, "distil_share": 0.0}, "distil_from has no effect with evidence_weight=0: raise it"),
+        ({"distil_from": [], "distil_texts": ["seeds"]}, "distil_texts is given, but no distil_from"),
     ],
 )
 def test_a_distillation_without_weight_texts_or_teacher_is_one_sentence(
     changes, sentence, in_workspace, seeds, trained
 ):
-    settings = {"distil_from": trained[0].model_uri, **changes}
+    settings = {"distil_from": [trained[0].model_uri], **changes}
     config = TrainConfig(
         dataset=dataset_config(seeds), model=FAMILIES["tfidf"], paths=PathsConfig(data_dir="data"), **settings
     )

@@ -171,9 +171,8 @@ def test_an_empty_text_is_no_value(script, arguments, key):
 
 
 def test_an_empty_text_is_null_where_null_is_allowed():
-    arguments = ["distil_from=", "init_from=", "run_name="]
-    config = to_schema(composed("train", *arguments), SCHEMAS["train"])
-    assert (config.distil_from, config.init_from, config.run_name) == (None, None, None)
+    config = to_schema(composed("train", "init_from=", "run_name="), SCHEMAS["train"])
+    assert (config.init_from, config.run_name) == (None, None)
     scoring = to_schema(composed("score", "input=i", "output=o", "report=", "separator='\t'"), SCHEMAS["score"])
     assert (scoring.report, scoring.separator) == (None, "\t")
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -56,8 +56,12 @@ def load_settings(folder: Path, schema: type[Settings]) -> Settings:
 
 
 def _check_types(schema: Any, values: dict[str, Any]) -> None:
-    """Check the values of fields whose type is a simple one, such as `int` or `str | None`."""
+    """Check the values of fields whose type is a simple one, such as `int`, `str | None` or `list[int] | None`."""
     for name, kind in get_type_hints(schema).items():
-        expected = _JSON_TYPES.get(kind, get_args(kind) if isinstance(kind, UnionType) else ())
+        expected = _JSON_TYPES.get(kind, _members(kind) if isinstance(kind, UnionType) else ())
         if name in values and expected and type(values[name]) not in expected:
             raise TypeError(f"{name} is {values[name]!r}")
+
+
+def _members(union: UnionType) -> tuple[type, ...]:
+    return tuple(get_origin(member) or member for member in get_args(union))

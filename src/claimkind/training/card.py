@@ -79,9 +79,10 @@ def _other_models(params: dict[str, Any]) -> list[str]:
         sentences.append(f"Its encoder was initialised from the saved model `{params['init_from']}`.")
     if params["distil_from"]:
         texts = params["distil_texts"]
+        teachers = ", ".join(f"`{teacher}`" for teacher in params["distil_from"])
         further = f", and for the sentences in {', '.join(texts)}" if texts else ""
         sentences.append(
-            f"For the sentences without a label{further}, it was trained on the probabilities of the model "
-            f"`{params['distil_from']}` as soft targets."
+            f"For the sentences without a label{further}, its soft targets were the mean probabilities of "
+            f"{teachers}; for those with a label, they had the share {params['distil_share']:g} in the target."
         )
     return sentences

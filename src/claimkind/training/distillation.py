@@ -1,4 +1,4 @@
-"""Distillation: a small model learns from the probabilities that a larger one gives to unlabelled sentences."""
+"""Distillation: a small model learns from the probabilities of larger ones, as soft targets."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,11 @@ from claimkind.dataset.near_duplicates import merge_groups, near_duplicate_links
 from claimkind.errors import ClaimkindError
 from claimkind.io.files import find_files
 from claimkind.labels import LABELS, has_hard_label
-from claimkind.models.base import Predictor
 from claimkind.scoring.inputs import ReadOptions, is_sentence, read_units, splits_any
 from claimkind.training.weights import WeightedExamples
 
 _LEAST_PROBABILITY = 0.02
-"""A class to which the teacher gives less makes no example: it would hardly change the student."""
+"""A class with a smaller target makes no example: it would hardly change the student."""
 
 
 class Excluded(NamedTuple):
@@ -36,74 +35,93 @@ _NONE_EXCLUDED = Excluded()
 
 @dataclass(frozen=True)
 class Distillation:
-    """A saved model that teaches, and further sentences to teach with.
+    """Saved models that teach, and further sentences to teach with.
 
     Raises:
-        ClaimkindError: the weight is 0.
+        ClaimkindError: the share is not from 0 to 1, or there is nothing that the weight and the share let them teach.
     """
 
-    teacher: str
-    """URI of the saved model."""
+    teachers: Sequence[str]
+    """URIs of the saved models; the mean of their probabilities is taught."""
     weight: float
     """Weight of each further sentence."""
+    share: float = 0.5
+    """Share of the teachers' probabilities in the target of an example with a label; the label has the rest."""
     texts: Sequence[str] = ()
     """Files and folders with further sentences, besides the training rows without a label."""
     excluded: Excluded = _NONE_EXCLUDED
 
     def __post_init__(self) -> None:
-        """Check the weight."""
-        if not self.weight:
-            raise ClaimkindError("distil_from teaches rows that weigh evidence_weight=0: raise it, to 1 say")
+        """Check the numbers."""
+        if not 0 <= self.share <= 1:
+            raise ClaimkindError(f"distil_share={self.share}, expected 0 to 1")
+        if not self.weight and (self.texts or not self.share):
+            taught = "distil_texts" if self.texts else "distil_from"
+            raise ClaimkindError(f"{taught} has no effect with evidence_weight=0: raise it, to 1 say")
 
 
 def distil(examples: WeightedExamples, distillation: Distillation, held_out: Iterable[str]) -> WeightedExamples:
-    """Replace the evidence of examples without a label by a teacher's probabilities, and add further sentences.
+    """Replace evidence by the probabilities of teachers, and add further sentences.
+
+    The target of an example with a label is a mixture of the label and the teachers' probabilities, that of the others
+    these probabilities alone.
 
     Args:
         examples: of the dataset.
-        distillation: the teacher and the further sentences.
+        distillation: the teachers and the further sentences.
         held_out: sentences of the validation and test splits.
 
     Returns:
-        The labelled examples as they were, then those of the teacher.
+        The examples with a label first.
 
     Raises:
-        ClaimkindError: there is no sentence for the teacher, or a file or the model is not as it should be.
+        ClaimkindError: there is no sentence for the teachers, or a file or a model is not as it should be.
     """
-    labelled = has_hard_label(examples.evidence)
-    known = [text for text, has_label in zip(examples.texts, labelled, strict=True) if has_label]
-    unlabelled = [text for text, has_label in zip(examples.texts, labelled, strict=True) if not has_label]
+    hard = has_hard_label(examples.evidence)
+    labelled = _select(examples, hard)
+    unlabelled = _select(examples, ~hard).texts
     further = read_texts(distillation.texts, held_out, distillation.excluded)
-    if not (unlabelled or further):
+    texts = [*(labelled.texts if distillation.share else []), *unlabelled, *further]
+    if not texts:
         raise ClaimkindError(
             "distil_from has no text to teach with, expected rows without a label: give distil_texts with some"
         )
-    weights = np.r_[examples.weights[~labelled], np.full(len(further), distillation.weight)]
-    teacher = tracking.fetch_model(distillation.teacher, "distil_from")
-    taught = label_with_teacher(teacher, unlabelled + further, weights)
-    return WeightedExamples(
-        known + taught.texts,
-        np.concatenate([examples.evidence[labelled], taught.evidence]),
-        np.r_[examples.weights[labelled], taught.weights],
-    )
+    probabilities = mean_probabilities(distillation.teachers, texts)
+    targets = labelled.evidence
+    if distillation.share:
+        targets = (1 - distillation.share) * targets + distillation.share * probabilities[: len(targets)]
+    rest = probabilities[len(texts) - len(unlabelled) - len(further) :]
+    weights = np.r_[labelled.weights, examples.weights[~hard], np.full(len(further), distillation.weight)]
+    return with_soft_targets(labelled.texts + unlabelled + further, np.concatenate([targets, rest]), weights)
 
 
-def label_with_teacher(teacher: Predictor, texts: Sequence[str], weights: np.ndarray) -> WeightedExamples:
-    """Weighted examples with the teacher's probabilities as soft targets.
+def mean_probabilities(model_uris: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+    """Mean of the probabilities that saved models give to n texts: (n, 3). One model is in memory at a time."""
+    total = np.zeros((len(texts), len(LABELS)))
+    for model_uri in model_uris:
+        total += tracking.fetch_model(model_uri, "distil_from").predict_proba(texts)
+    return total / len(model_uris)
 
-    Each text appears once for each class that the teacher holds possible, weighted by the probability. For any family
-    that gives the cross-entropy with soft targets (Hinton et al. 2015).
+
+def with_soft_targets(texts: Sequence[str], targets: np.ndarray, weights: np.ndarray) -> WeightedExamples:
+    """Weighted examples whose loss, for any family, is the cross-entropy with soft targets (Hinton et al. 2015).
+
+    Each text appears once for each class that its target holds possible, weighted by the target.
 
     Args:
-        teacher: fitted.
         texts: n sentences.
+        targets: (n, 3) probabilities.
         weights: (n,) weights of the sentences.
     """
-    probabilities = teacher.predict_proba(texts)
-    rows, classes = np.nonzero(probabilities >= _LEAST_PROBABILITY)
+    rows, classes = np.nonzero(targets >= _LEAST_PROBABILITY)
     return WeightedExamples(
-        [texts[int(row)] for row in rows], np.eye(len(LABELS))[classes], weights[rows] * probabilities[rows, classes]
+        [texts[int(row)] for row in rows], np.eye(len(LABELS))[classes], weights[rows] * targets[rows, classes]
     )
+
+
+def _select(examples: WeightedExamples, mask: np.ndarray) -> WeightedExamples:
+    texts = [text for text, chosen in zip(examples.texts, mask, strict=True) if chosen]
+    return WeightedExamples(texts, examples.evidence[mask], examples.weights[mask])
 
 
 def read_texts(paths: Sequence[str], held_out: Iterable[str], excluded: Excluded) -> list[str]:

@@ -22,10 +22,9 @@ from claimkind.training.weights import RowWeighting, training_weights
 
 TRAINING_PARAMS = (
     "evidence_weight", "evidence_sources", "max_evidence", "source_weights", "train_sources", "max_labels",
-    "distil_from", "distil_texts", "init_from", "target_precision",
+    "distil_from", "distil_share", "distil_texts", "init_from", "target_precision",
 )  # fmt: skip
 """The settings, besides those of the model, by which trainings differ."""
-_SAVED_MODELS = ("init_from", "distil_from")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -82,7 +81,7 @@ def plan(config: TrainConfig) -> Plan:
         dataset=dataset,
         classifier=classifier,
         weights=training_weights(dataset.splits["train"].to_pandas(), weighting, config.seed),
-        distillation=_distillation(config.distil_from, weighting.evidence_weight, config.distil_texts, excluded),
+        distillation=_distillation(config, weighting.evidence_weight, excluded),
         target_precision=config.target_precision,
         bootstrap_samples=config.bootstrap_samples,
         checkpoints=Path(config.paths.data_dir) / "checkpoints" / key,
@@ -94,14 +93,15 @@ def plan(config: TrainConfig) -> Plan:
 
 
 def resolve(
-    model: Mapping[str, Any], evidence_weight: float | None, saved_models: Mapping[str, str | None]
+    model: Mapping[str, Any], evidence_weight: float | None, saved_models: Mapping[str, str | Sequence[str] | None]
 ) -> dict[str, Any]:
     """The settings whose meaning depends on something else, with values that mean the same from now on.
 
     Args:
         model: settings of the model.
         evidence_weight: None takes that of the model's family.
-        saved_models: URIs by the names of the settings; an alias becomes the URI of the model that it points at now.
+        saved_models: a URI or several by the names of the settings; an alias becomes the URI of the model that it
+            points at now.
 
     Returns:
         `evidence_weight` and the saved models that are given.
@@ -110,9 +110,11 @@ def resolve(
         ClaimkindError: there is no such saved model, or no such family.
     """
     found: dict[str, Any] = {
-        key: tracking.origin_of(model_uri, key).model_uri
-        for key, model_uri in saved_models.items()
-        if model_uri is not None
+        key: tracking.origin_of(given, key).model_uri
+        if isinstance(given, str)
+        else [tracking.origin_of(model_uri, key).model_uri for model_uri in given]
+        for key, given in saved_models.items()
+        if given is not None
     }
     if evidence_weight is None:
         evidence_weight = build(model, "model", "claimkind.models").evidence_weight
@@ -121,10 +123,14 @@ def resolve(
 
 def warn_of_other_builds(planned: Plan) -> None:
     """Warn of a saved model that may have been trained on sentences that the new one is tested on."""
-    for key in _SAVED_MODELS:
-        if planned.params[key] is None:
+    given = [
+        ("init_from", planned.params["init_from"]),
+        *(("distil_from", uri) for uri in planned.params["distil_from"]),
+    ]
+    for key, model_uri in given:
+        if model_uri is None:
             continue
-        origin = tracking.origin_of(planned.params[key], key).params.get("dataset_fingerprint", "unknown")
+        origin = tracking.origin_of(model_uri, key).params.get("dataset_fingerprint", "unknown")
         if origin != planned.dataset.fingerprint:
             _LOGGER.warning(
                 "%s was trained on the build %s of a dataset, not on %s: if it was trained on sentences that are test "
@@ -166,9 +172,9 @@ def _params(dataset: BuiltDataset, model: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint}
 
 
-def _distillation(teacher: str | None, weight: float, texts: Sequence[str], excluded: Excluded) -> Distillation | None:
-    if teacher is not None:
-        return Distillation(teacher, weight, texts, excluded)
-    if texts:
+def _distillation(config: TrainConfig, weight: float, excluded: Excluded) -> Distillation | None:
+    if config.distil_from:
+        return Distillation(config.distil_from, weight, config.distil_share, config.distil_texts, excluded)
+    if config.distil_texts:
         raise ClaimkindError("distil_texts is given, but no distil_from to label them with: give a saved model")
     return None

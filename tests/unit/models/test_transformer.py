@@ -4,7 +4,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, BertTokenizerFast
 
 from claimkind import models
 from claimkind.errors import ClaimkindError
@@ -14,6 +14,7 @@ from claimkind.models.settings import SETTINGS
 from claimkind.models.transformer import TransformerClassifier, TransformerSettings, encoders
 from claimkind.models.transformer.encoders import Pin, find_encoder, load_pretrained
 from claimkind.models.transformer.inference import token_budget_batches
+from claimkind.models.transformer.layers import layer_of
 from claimkind.models.transformer.loss import marginal_likelihood_loss, rdrop_divergence, training_loss
 from claimkind.models.transformer.training import make_optimizer
 
@@ -332,3 +333,47 @@ def test_evidence_of_lower_weight_is_trained_on_at_a_lower_rate(weight, rate, ti
     )
     assert rates[0] == pytest.approx(rate, rel=0.95), "the rate of the first stage does not depend on the weight"
     assert rates[0] <= rate
+
+
+def deep_encoder(folder, kind, **settings):
+    """An encoder of six layers with random weights, and a tokenizer of a few words."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "rain", "fell", "sun"]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 6}
+    config = AutoConfig.for_model(
+        kind, vocab_size=len(words), max_position_embeddings=34, pad_token_id=0, **sizes, **settings
+    )
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(config)
+    model.save_pretrained(folder)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["bert", "mpnet", "modernbert", "deberta-v2"])
+def test_a_student_keeps_some_layers_of_an_encoder(tmp_path, kind):
+    whole = deep_encoder(tmp_path, kind)
+    student = classifier_for(tmp_path, keep_layers=[0, 2, 4], learning_rate=0.0, epochs=1).fit(TEXTS, one_hot(NAMES))
+    models.save(student, tmp_path / "saved")
+    loaded = models.load(tmp_path / "saved")
+    np.testing.assert_allclose(loaded.predict_proba(TEXTS), student.predict_proba(TEXTS), atol=1e-6)
+    weights = {name: tensor for name, tensor in whole.named_parameters() if layer_of(name)}
+    kept = {name: tensor for name, tensor in student.model_.named_parameters() if layer_of(name)}
+    assert {layer_of(name) for name in kept} == {1, 2, 3}
+    for name, tensor in kept.items():
+        number = layer_of(name) - 1
+        torch.testing.assert_close(tensor, weights[name.replace(f".{number}.", f".{2 * number}.", 1)])
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        ([], "model.keep_layers is .*, expected layers in ascending order"),
+        ([2, 0], "model.keep_layers is .*, expected layers in ascending order"),
+        ([-1, 0], "model.keep_layers is .*, expected layers in ascending order"),
+        ([0, 6], "model.keep_layers names layer 6, expected 0 to 0, the encoder's layers"),
+    ],
+)
+def test_layers_that_an_encoder_does_not_have_are_refused(tiny_encoder, layers, sentence):
+    with pytest.raises(ClaimkindError, match=sentence):
+        classifier_for(tiny_encoder, keep_layers=layers).fit(TEXTS, one_hot(NAMES))

@@ -24,6 +24,7 @@ from claimkind.models.transformer.encoders import (
     with_new_head,
 )
 from claimkind.models.transformer.inference import Backend, mean_over_windows
+from claimkind.models.transformer.layers import keep_layers
 from claimkind.models.transformer.load import mention_load
 from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import Batch, WindowTokenizer
@@ -65,6 +66,8 @@ class TransformerClassifier:
         set_seed(self.settings.seed)  # before the head gets its random weights
         encoder = find_encoder(self.settings.encoder, self.settings.revision, self.settings.sha256)
         pretrained = load_pretrained(encoder, new_head=True)
+        if self.settings.keep_layers is not None:
+            keep_layers(pretrained.model, self.settings.keep_layers)
         training = FineTuning(pretrained, self.settings, on_metrics)
         model = training.run(Examples(texts, evidence), weights, validation, work_dir)
         self._use(Pretrained(model, pretrained.tokenizer))

@@ -1,8 +1,12 @@
 """The layers of an encoder, and whether they multiply in bf16."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+
+from claimkind.errors import ClaimkindError
 
 
 def computes_bf16(precision: str = "auto", *, on_gpu: bool | None = None) -> bool:
@@ -26,3 +30,32 @@ def layer_of(parameter: str) -> int | None:
     if layer:
         return int(layer[1]) + 1
     return 0 if "embeddings" in parameter else None
+
+
+def keep_layers(model: Any, kept: Sequence[int]) -> None:
+    """Remove all other layers from an encoder.
+
+    Args:
+        model: of transformers, which is changed.
+        kept: numbers of layers, from 0, in ascending order.
+
+    Raises:
+        ClaimkindError: the encoder has no layer of such a number.
+    """
+    count = model.config.num_hidden_layers
+    if max(kept) >= count:
+        raise ClaimkindError(
+            f"model.keep_layers names layer {max(kept)}, expected 0 to {count - 1}, the encoder's layers"
+        )
+    (name,) = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count and layer_of(f".{name}.0.") == 1
+    ]
+    layers = model.get_submodule(name)
+    parent, _, own = name.rpartition(".")
+    setattr(model.get_submodule(parent), own, torch.nn.ModuleList(layers[number] for number in kept))
+    model.config.num_hidden_layers = len(kept)
+    kinds = vars(model.config).get("layer_types")
+    if kinds:  # such as which layers attend to a window only
+        model.config.layer_types = [kinds[number] for number in kept]

@@ -26,6 +26,9 @@ class TransformerSettings:
     sha256: str | None = None
     """Digest that the encoder's `model.safetensors` must have; null takes the pinned one together with the pinned
     revision, and else checks nothing."""
+    keep_layers: list[int] | None = None
+    """Layers of the encoder that are kept before training, from 0, in ascending order; null keeps all. Every second
+    layer of a fine-tuned encoder (`init_from`) makes a student of half its size (Sanh et al. 2019)."""
     max_length: int = 256
     """Longest input in tokens, at least 8. Training truncates longer sentences, prediction reads them in windows."""
     epochs: float = 3
@@ -74,5 +77,8 @@ class TransformerSettings:
             weight_decay=(0, np.inf),
             patience=(1, np.inf),
         )
+        layers = self.keep_layers
+        if layers is not None and (not layers or layers[0] < 0 or sorted(set(layers)) != layers):
+            raise ClaimkindError(f"model.keep_layers is {layers}, expected layers in ascending order, as in [0,2,4]")
         if self.precision not in _PRECISIONS:
             raise ClaimkindError(f"model.precision is {self.precision!r}, expected one of {', '.join(_PRECISIONS)}")
