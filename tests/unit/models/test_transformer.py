@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, BertTokenizerFast
 
 from claimkind import models
@@ -11,7 +12,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, one_hot
 from claimkind.manifest import sha256_file
 from claimkind.models.settings import SETTINGS
-from claimkind.models.transformer import TransformerClassifier, TransformerSettings, encoders
+from claimkind.models.transformer import TransformerClassifier, TransformerSettings, encoders, layers
 from claimkind.models.transformer.encoders import Pin, find_encoder, load_pretrained
 from claimkind.models.transformer.inference import token_budget_batches
 from claimkind.models.transformer.layers import layer_of
@@ -377,3 +378,30 @@ def test_a_student_keeps_some_layers_of_an_encoder(tmp_path, kind):
 def test_layers_that_an_encoder_does_not_have_are_refused(tiny_encoder, layers, sentence):
     with pytest.raises(ClaimkindError, match=sentence):
         classifier_for(tiny_encoder, keep_layers=layers).fit(TEXTS, one_hot(NAMES))
+
+
+@pytest.mark.parametrize("kind", ["bert", "mpnet", "modernbert", "deberta-v2"])
+def test_encoders_of_every_kind_train_and_predict_in_both_precisions(tmp_path, kind):
+    deep_encoder(tmp_path, kind)
+    fp32, bf16 = (
+        classifier_for(tmp_path, precision=precision, epochs=1, batch_size=4).fit(TEXTS, one_hot(NAMES))
+        for precision in ("fp32", "bf16")
+    )
+    np.testing.assert_allclose(fp32.predict_proba(TEXTS), bf16.predict_proba(TEXTS), atol=0.05)
+    assert bf16.features(TEXTS).shape == (4, 7 * 16)
+
+
+@pytest.mark.parametrize("kind", ["mpnet", "modernbert"])
+def test_gradient_checkpointing_changes_no_result(tmp_path, kind):
+    deep_encoder(tmp_path, kind)
+    calls = []
+
+    def fit(**settings):
+        classifier = classifier_for(tmp_path, epochs=2, batch_size=2, **settings)
+        return classifier.fit(TEXTS, one_hot(NAMES)).predict_proba(TEXTS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "checkpoint", lambda *a, **k: calls.append(1) or checkpoint(*a, **k))
+        lean = fit(gradient_checkpointing=True)
+    assert calls, "nothing was computed again"
+    np.testing.assert_allclose(lean, fit(), atol=1e-6)

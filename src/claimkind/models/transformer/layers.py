@@ -1,10 +1,13 @@
 """The layers of an encoder, and whether they multiply in bf16."""
 
+import contextlib
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from claimkind.errors import ClaimkindError
 
@@ -47,15 +50,40 @@ def keep_layers(model: Any, kept: Sequence[int]) -> None:
         raise ClaimkindError(
             f"model.keep_layers names layer {max(kept)}, expected 0 to {count - 1}, the encoder's layers"
         )
-    (name,) = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.ModuleList) and len(module) == count and layer_of(f".{name}.0.") == 1
-    ]
-    layers = model.get_submodule(name)
+    name, layers = _layers_of(model)
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, torch.nn.ModuleList(layers[number] for number in kept))
     model.config.num_hidden_layers = len(kept)
     kinds = vars(model.config).get("layer_types")
     if kinds:  # such as which layers attend to a window only
         model.config.layer_types = [kinds[number] for number in kept]
+
+
+@contextlib.contextmanager
+def recomputed_layers(model: Any) -> Iterator[None]:
+    """Let the backward pass compute the outputs of each layer again, within the block, instead of keeping them.
+
+    Gradient checkpointing (Chen et al. 2016) for any encoder; transformers has it for some.
+
+    Args:
+        model: of transformers.
+    """
+    _, layers = _layers_of(model)
+    for layer in layers:
+        layer.forward = functools.partial(checkpoint, layer.forward, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward  # that of the class remains
+
+
+def _layers_of(model: Any) -> tuple[str, torch.nn.ModuleList]:
+    """The layers of an encoder, and their name in the model."""
+    count = model.config.num_hidden_layers
+    (found,) = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count and layer_of(f".{name}.0.") == 1
+    ]
+    return found

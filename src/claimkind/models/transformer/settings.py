@@ -39,6 +39,9 @@ class TransformerSettings:
     of Adam does not depend on the scale of the loss."""
     batch_size: int = 32
     """Sentences per step, at least 1."""
+    gradient_checkpointing: bool = False
+    """Whether training computes the outputs of layers again in the backward pass instead of keeping them: less memory,
+    about a third more time."""
     learning_rate: float = 2e-4
     """Peak learning rate, 0 to 1, after a linear warmup and before a linear decay to 0."""
     layer_decay: float = 0.85

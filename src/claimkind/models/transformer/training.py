@@ -1,5 +1,6 @@
 """Fine-tuning by the Hugging Face `Trainer`: stages, optimizer, checkpoints, callbacks."""
 
+import contextlib
 import functools
 import json
 import os
@@ -29,7 +30,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import has_hard_label
 from claimkind.models.base import Examples, OnMetrics
 from claimkind.models.transformer.encoders import Pretrained
-from claimkind.models.transformer.layers import computes_bf16, layer_of
+from claimkind.models.transformer.layers import computes_bf16, layer_of, recomputed_layers
 from claimkind.models.transformer.loss import training_loss
 from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import WindowTokenizer
@@ -80,7 +81,8 @@ class FineTuning:
         Returns:
             The model in fp32, on the CPU.
         """
-        with tempfile.TemporaryDirectory() as scratch:
+        lean = recomputed_layers if self.settings.gradient_checkpointing else contextlib.nullcontext
+        with tempfile.TemporaryDirectory() as scratch, lean(self.pretrained.model):
             steps = 0
             for stage in self._stages(examples, weights, validation, Path(work_dir or scratch)):
                 trainer = self._trainer(stage, steps)
