@@ -79,7 +79,7 @@ def test_mappings_take_keys_that_the_user_chooses(script, override, key, value):
     [
         (["model=3"], "a configuration group has a number as its value, expected the name of one of its files"),
         (["model=tfdf"], "model=tfdf does not exist; did you mean tfidf?"),
-        (["experiment=studnt"], "experiment=studnt does not exist; did you mean student?"),
+        (["experiment=studnt"], "experiment=studnt does not exist; did you mean student or mpnet_student?"),
         (
             ["dataset=bundeld"],
             "dataset=bundeld is no recipe in configs/dataset/ and no built dataset; did you mean bund",
