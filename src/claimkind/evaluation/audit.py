@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from filelock import Timeout
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
@@ -14,6 +15,7 @@ from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import SPLITS, with_names
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices, one_hot
+from claimkind.manifest import atomic_write, lock
 from claimkind.models.base import Classifier, check_seed
 
 _MOST_FOLDS = 100
@@ -44,6 +46,16 @@ def run(config: AuditLabelsConfig) -> Audit:
         ClaimkindError: the dataset was not built, or the output is no CSV file or holds corrections.
     """
     output = Path(config.output)
+    try:
+        with lock(f"audit {output.resolve()}").acquire(timeout=0):
+            return _audit(config, output)
+    except Timeout:
+        raise ClaimkindError(
+            f"another process writes an audit into {output}, expected none: wait for it, or give another output"
+        ) from None
+
+
+def _audit(config: AuditLabelsConfig, output: Path) -> Audit:
     _check(output, config.folds)
     check_seed(config.seed)
     dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
@@ -58,7 +70,9 @@ def run(config: AuditLabelsConfig) -> Audit:
     )
     ranked = rank(rows, probabilities)
     output.parent.mkdir(parents=True, exist_ok=True)
-    ranked.to_csv(output, index=False)
+    _check(output, config.folds)  # somebody may have written corrections meanwhile
+    with atomic_write(output) as draft:
+        ranked.to_csv(draft, index=False)
     return Audit(output, ranked)
 
 

@@ -45,6 +45,8 @@ def count_trials(experiment_name: str, fingerprint: str) -> int:
 def promote(best: Configuration, target: Target, *, candidates: int, samples: int) -> str:
     """Move an alias to the best seed of a configuration, if it is better on validation than the model that has it.
 
+    Of two promotions at the same time on one machine, the second one compares with the result of the first.
+
     The best of many runs is good by chance in part. The comparison with the model that has the alias is therefore
     corrected for as many comparisons as there were candidates.
 
@@ -60,6 +62,11 @@ def promote(best: Configuration, target: Target, *, candidates: int, samples: in
     Raises:
         ClaimkindError: the configuration has no training.
     """
+    with tracking.alias_lock(*target):
+        return _promote(best, target, candidates, samples)
+
+
+def _promote(best: Configuration, target: Target, candidates: int, samples: int) -> str:
     if best.validation is None:
         raise ClaimkindError("promote=true finds no training among the runs, expected at least one: name some in runs")
     trained = best.runs.dropna(subset=VALIDATION)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
+from filelock import FileLock
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from claimkind import models
 from claimkind.errors import ClaimkindError, first_line
+from claimkind.manifest import lock
 from claimkind.models.base import Predictor
 from claimkind.models.inference import Inference
 from claimkind.tracking.artifacts import model_folder, model_info, run_artifact
@@ -28,6 +30,11 @@ HUB_CARD = "huggingface/README.md"
 """Artifact of a training run: the card of its model for the Hugging Face hub."""
 REFERENCE = "reference.json"
 """Artifact of a training run: what scoring compares the shares of labels with."""
+
+
+def alias_lock(name: str, alias: str) -> FileLock:
+    """A lock of the alias of a registered model, between the processes of this user on this machine."""
+    return lock(f"{mlflow.get_registry_uri()} {name}@{alias}")
 
 
 def register(run_id: str, name: str, alias: str, reason: str = "") -> int:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import pandas as pd
@@ -6,7 +7,7 @@ import pytest
 from claimkind.config import AuditLabelsConfig, BuildDatasetConfig, PathsConfig
 from claimkind.dataset.build import run as build_dataset
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.audit import run
+from claimkind.evaluation.audit import rank, run
 from tests.conftest import dataset_config, source_settings, write_labels
 
 
@@ -47,6 +48,36 @@ def test_planted_errors_are_ranked_first_and_the_true_label_is_suggested(spoilt,
     assert len(pd.read_csv(tmp_path / "audit.csv")) == 180
 
 
+def test_a_second_audit_into_one_file_is_refused(spoilt, tmp_path, monkeypatch):
+    dataset, _ = spoilt
+    refused = []
+
+    def rank_and_audit_again(rows, probabilities):
+        monkeypatch.setattr("claimkind.evaluation.audit.rank", rank)
+        with pytest.raises(ClaimkindError, match=r"another process writes an audit into .*audit\.csv, expected none"):
+            audit(dataset, tmp_path)
+        refused.append(True)
+        return rank(rows, probabilities)
+
+    monkeypatch.setattr("claimkind.evaluation.audit.rank", rank_and_audit_again)
+    audit(dataset, tmp_path)
+    assert refused == [True]
+    assert len(pd.read_csv(tmp_path / "audit.csv")) == 180
+
+
+def test_corrections_that_are_written_during_an_audit_are_not_lost(spoilt, tmp_path, monkeypatch):
+    dataset, _ = spoilt
+
+    def rank_while_a_person_corrects(rows, probabilities):
+        pd.DataFrame({"id": ["a"], "corrected": ["opinion"]}).to_csv(tmp_path / "audit.csv", index=False)
+        return rank(rows, probabilities)
+
+    monkeypatch.setattr("claimkind.evaluation.audit.rank", rank_while_a_person_corrects)
+    with pytest.raises(ClaimkindError, match="holds corrections, which would be lost"):
+        audit(dataset, tmp_path)
+    assert pd.read_csv(tmp_path / "audit.csv")["corrected"].tolist() == ["opinion"]
+
+
 def test_what_a_person_corrects_is_used_by_the_build(spoilt, tmp_path):
     dataset, wrong = spoilt
     ranked = audit(dataset, tmp_path).ranked
@@ -79,6 +110,19 @@ def test_corrections_that_fit_nothing_are_named(seeds, tmp_path, content, senten
     dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
     with pytest.raises(ClaimkindError, match=sentence):
         build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path))))
+
+
+def test_a_correction_of_a_sentence_that_was_changed_since_is_refused(seeds, tmp_path):
+    folder = build_dataset(
+        BuildDatasetConfig(dataset=dataset_config(seeds), paths=PathsConfig(data_dir=str(tmp_path)))
+    ).folder
+    row = pd.read_parquet(folder / "train.parquet").iloc[0]
+    for sha, sentence in ((row["sha"], None), ("0" * 16, f"no sentence has the id {row['id']!r} and that sha")):
+        (tmp_path / "c.csv").write_text(f"id,sha,corrected\n{row['id']},{sha},opinion\n")
+        dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
+        refused = pytest.raises(ClaimkindError, match=sentence) if sentence else contextlib.nullcontext()
+        with refused:
+            build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path))))
 
 
 def test_an_output_of_another_kind_is_refused(seeds, tmp_path):

@@ -1,6 +1,7 @@
 """Which runs are compared, how configurations are named, and which run becomes champion."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import mlflow
@@ -25,14 +26,24 @@ class Experiment:
         self.name = name
 
     def log(
-        self, name, *, seed=0, accuracy=0.75, build="b1", dataset="bundled", draw=None, kind="training", **params
+        self,
+        name,
+        *,
+        seed=0,
+        accuracy=0.75,
+        on_test=None,
+        build="b1",
+        dataset="bundled",
+        draw=None,
+        kind="training",
+        **params,
     ) -> str:
         """Log a run of a model with an expected accuracy; `draw` seeds which sentences it gets right."""
         tags = {"dataset": dataset, "dataset_fingerprint": build, **({"kind": kind} if kind else {})}
         with tracking.start_run(self.name, name, tags) as tracked:
             tracked.log_config({}, {"seed": seed, "model.seed": seed, **params})
-            rows = predictions(accuracy, seed if draw is None else draw)
-            for split in ("validation", "test"):
+            for split, expected in (("validation", accuracy), ("test", accuracy if on_test is None else on_test)):
+                rows = predictions(expected, seed if draw is None else draw)
                 tracked.log_table(rows, f"predictions/{split}.parquet")
             if kind != "evaluation":
                 tracked.log_metrics({VALIDATION if kind else EARLIER: accuracy})
@@ -283,3 +294,63 @@ def test_a_comparison_is_named_and_described_by_its_verdict(experiment):
     assert note == f"- Last comparison: [{logged.info.run_name}]({page}?workflowType=machine_learning)"
     experiment.run()
     assert mlflow.get_run(good).data.tags["mlflow.note.content"].count("Last comparison") == 1
+
+
+class Registry:
+    """Stands for the registry of MLflow: which run has the alias."""
+
+    def __init__(self, monkeypatch, champion=None) -> None:
+        self.champion = champion
+        monkeypatch.setattr(tracking, "run_of_alias", lambda *_: self.champion)
+        monkeypatch.setattr(tracking, "register", self.register)
+
+    def register(self, run_id, *_) -> int:
+        self.champion = run_id
+        return 1
+
+
+def test_the_model_that_is_best_on_validation_is_promoted_not_the_one_that_is_best_on_test(experiment, monkeypatch):
+    registry = Registry(monkeypatch)
+    best = experiment.log("best on validation", accuracy=0.9, on_test=0.5, draw=1, alpha=1)
+    experiment.log("best on test", accuracy=0.6, on_test=0.95, draw=2, alpha=2)
+    experiment.run(promote=True)
+    assert registry.champion == best
+
+
+def test_a_champion_is_beaten_on_validation_not_on_test(experiment, monkeypatch):
+    registry = Registry(monkeypatch, experiment.log("champion", accuracy=0.8, on_test=0.5, draw=1))
+    champion = registry.champion
+    experiment.log("better on test", accuracy=0.8, on_test=0.95, draw=1, alpha=1)
+    assert experiment.run(runs=["better on test"], promote=True).promotion.endswith("stays where it is")
+    assert registry.champion == champion
+    better = experiment.log("better on validation", accuracy=0.95, on_test=0.4, draw=1, alpha=2)
+    experiment.run(runs=["better on validation"], promote=True)
+    assert registry.champion == better
+
+
+def test_of_two_promotions_at_once_the_second_compares_with_the_result_of_the_first(experiment, monkeypatch):
+    registry = Registry(monkeypatch)
+    best = experiment.log("best", accuracy=0.95, draw=1, alpha=1)
+    experiment.log("second", accuracy=0.6, draw=2, alpha=2)
+    second: list[str] = []
+    registered: list[str] = []
+
+    def promote_second():
+        second.append(experiment.run(runs=["second"], promote=True).promotion)
+
+    def register(run_id, *further):
+        registered.append(run_id)
+        monkeypatch.setattr(tracking, "register", registry.register)
+        thread = threading.Thread(target=promote_second)
+        thread.start()
+        thread.join(timeout=4)
+        assert second == [], "the second promotion did not wait"
+        threads.append(thread)
+        return registry.register(run_id, *further)
+
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(tracking, "register", register)
+    experiment.run(runs=["best"], promote=True)
+    threads[0].join()
+    assert registered == [best]
+    assert second[0].endswith("the alias champion stays where it is")
