@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from claimkind.config import SCHEMAS, PathsConfig, explain, field_names, nearest, register_schemas, to_schema
-from claimkind.errors import ClaimkindError, first_line, missing_packages_explained
+from claimkind.errors import ClaimkindError, first_line, is_disk_full, missing_packages_explained
 from claimkind.help import help_text
 
 
@@ -88,10 +88,12 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
     """
     register_schemas()
     raised: list[ClaimkindError] = []
+    composed: list[DictConfig] = []
 
     def run_job(config: DictConfig) -> None:
+        composed.append(config)
         try:
-            with _permission_errors_explained(), missing_packages_explained():
+            with _system_errors_explained(), missing_packages_explained():
                 _print_result(_function_of(name)(to_schema(config, SCHEMAS[name])))
         except ClaimkindError as error:
             _print_result(error.result)
@@ -115,7 +117,7 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
         with _exit_codes(name):
             sys.argv[1:] = check_arguments(arguments, name)
             _check_processes(name)
-            with _composition_errors_explained():
+            with _composition_errors_explained(composed):
                 hydra_main()
             for error in raised:
                 raise error
@@ -279,7 +281,12 @@ def register_datasets(arguments: Sequence[str], config_dir: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def _composition_errors_explained() -> Iterator[None]:
+def _composition_errors_explained(composed: Sequence[DictConfig]) -> Iterator[None]:
+    """Turn the exceptions that Hydra raises for a bad command line into one sentence.
+
+    Args:
+        composed: holds a configuration once there is one: later exceptions are not about the command line.
+    """
     try:
         yield
     except YAMLError as error:
@@ -287,22 +294,36 @@ def _composition_errors_explained() -> Iterator[None]:
         where = f"{place.name}, line {place.line + 1}" if place else "a file of the configuration"
         reason = error.problem if isinstance(error, MarkedYAMLError) else first_line(error)
         raise ClaimkindError(f"{where}: {reason}, expected valid YAML") from None
-    except ValueError as error:
-        if "Config group override" not in str(error):
+    except (ClaimkindError, HydraException, OmegaConfBaseException):
+        raise
+    except Exception as error:
+        if "Config group override" in str(error):
+            raise ClaimkindError(
+                "a configuration group has a number as its value, expected the name of one of its files, as in "
+                "model=tfidf"
+            ) from None
+        if composed:
             raise
         raise ClaimkindError(
-            "a configuration group has a number as its value, expected the name of one of its files, as in model=tfidf"
+            f"the command line cannot be read ({first_line(error)}), expected settings as key=value; --help lists them"
         ) from None
 
 
 @contextlib.contextmanager
-def _permission_errors_explained() -> Iterator[None]:
+def _system_errors_explained() -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
         raise ClaimkindError(
             f"{error.filename or error} may not be read or written, expected permission: change its permissions or "
             "choose another file"
+        ) from None
+    except Exception as error:
+        if isinstance(error, ClaimkindError) or not is_disk_full(error):
+            raise
+        raise ClaimkindError(
+            f"the disk is full ({first_line(error)}), expected space for the result: free some and run the same again, "
+            "a training with resume=true"
         ) from None
 
 

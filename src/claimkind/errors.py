@@ -36,7 +36,10 @@ def first_line(error: Exception) -> str:
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_SAYS_FULL = re.compile(r"no space left on device|disk is full|disk quota exceeded", re.IGNORECASE)
+# SafeTensors, SQLite and, the last two, PyTorch say it in a text only.
+_SAYS_FULL = re.compile(
+    r"no space left on device|disk is full|disk quota exceeded|unexpected pos \d+ vs \d+|iostream error", re.IGNORECASE
+)
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """The MLflow tracking store: connecting to it, and reading and ending runs in it."""
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 
@@ -19,6 +20,8 @@ from claimkind.tracking.metric_log import is_refusal, send_unsent
 from claimkind.tracking.processes import end_runs_of_killed_processes
 from claimkind.tracking.views import write_views
 
+# It logs each error of the database with a traceback, besides raising it.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 _COMPARED = "- Last comparison:"
 _CHECKED: set[str] = set()
 """The stores in which the runs of killed processes were ended."""

@@ -52,7 +52,7 @@ def checkpoint_folder(folder: Path, *, resume: bool) -> Iterator[Path]:
 def read_run_id(folder: Path) -> str | None:
     """The MLflow run of the unfinished training in a folder; None if there is none."""
     path = folder / _RUN_ID
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    return (path.read_text(encoding="utf-8") or None) if path.is_file() else None
 
 
 def write_run_id(folder: Path, run_id: str) -> None:
