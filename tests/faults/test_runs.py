@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 
 import mlflow
 import pytest
@@ -16,9 +19,13 @@ from mlflow.exceptions import MlflowException
 from claimkind import tracking
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
+from claimkind.manifest import sha256_file
 from claimkind.models.hashing import HashingClassifier
 from claimkind.tracking import metric_log
 from tests.conftest import ROOT, run_script
+
+# How many trainings are killed; KILLS=10 pytest -m slow -k killed_at_random takes some minutes.
+KILLS = int(os.environ.get("KILLS", "2"))
 
 START = """
 import os, sys, time
@@ -334,8 +341,19 @@ def test_an_exception_ends_a_run_as_failed(in_workspace):
 
 @pytest.mark.slow
 def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
-    # MLflow creates the tables of a new database without a lock; we lock around it.
-    code = "import sys; from claimkind import tracking\nwith tracking.start_run('e', sys.argv[1], {}): pass"
+    # MLflow creates the tables of a new database without a lock; we lock around it. The checkpoints are left over from
+    # another store.
+    code = """
+import sys
+from pathlib import Path
+from claimkind import tracking
+from claimkind.training.checkpoints import checkpoint_folder
+with checkpoint_folder(Path(sys.argv[1]), resume=False), tracking.start_run("e", sys.argv[1], {}):
+    pass
+"""
+    for index in range(3):
+        (tmp_path / str(index)).mkdir()
+        (tmp_path / str(index) / "run_id").write_text("0" * 32)
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(index)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         for index in range(3)
@@ -344,24 +362,132 @@ def test_processes_that_start_together_on_a_fresh_store_do_not_crash(tmp_path):
     assert [process.returncode for process in started] == [0, 0, 0], errors
 
 
-@pytest.mark.slow
-def test_a_killed_training_is_resumed_in_the_same_run(in_workspace, tiny_encoder):
-    arguments = [
-        "dataset=tiny", "model=minilm", f"model.encoder={tiny_encoder}", "model.sha256=null",
-        "model.revision=null", "model.epochs=200", "model.patience=200", "experiment_name=resume",
-    ]  # fmt: skip
+def tiny_training(encoder, experiment, **more):
+    settings = {
+        "dataset.name": "tiny", "model": "minilm", "model.encoder": encoder, "model.sha256": "null",
+        "model.revision": "null", "model.epochs": 50, "model.patience": 50, "experiment_name": experiment, **more,
+    }  # fmt: skip
+    return [f"{key}={value}" for key, value in settings.items()]
+
+
+def started(arguments, **environment):
+    """A training in a process of its own."""
     script = str(ROOT / "scripts" / "train.py")
-    process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, script, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def wait_for(pattern, folder):
+    """The first file of a pattern, once there is one."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        found = [path for path in folder.glob(pattern) if path.stat().st_size]
+        if found:
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError(f"no {pattern} after three minutes")
+
+
+def outcome(run_id):
+    """Weights of the model, and all metrics of a run by step except the time it took."""
+    run = mlflow.get_run(run_id)
+    weights = tracking.fetch_folder(run.data.tags["model_uri"]) / "model.safetensors"
+    kept = set(run.data.metrics) - {"training/seconds"}
+    return sha256_file(weights), {key: history(run_id, key) for key in kept}
+
+
+@pytest.mark.slow
+def test_trainings_that_are_killed_at_random_and_resumed_end_as_if_they_had_not_been(in_workspace, tiny_encoder):
     checkpoints = in_workspace / "data" / "checkpoints"
-    deadline = time.monotonic() + 120
-    while not list(checkpoints.glob("*/checkpoint-*/trainer_state.json")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    (killed,) = [path.read_text() for path in checkpoints.glob("*/run_id")]
-    run_script("train", *arguments, "resume=true", cwd=in_workspace, check=True)
-    assert status(killed) == "FINISHED"
-    assert list(checkpoints.iterdir()) == []
+    process = started(tiny_training(tiny_encoder, "whole"))
+    run_id, began = wait_for("*/run_id", checkpoints).read_text(), time.monotonic()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    lasted, expected = time.monotonic() - began, outcome(run_id)
+    for number in range(KILLS):
+        arguments = tiny_training(tiny_encoder, f"killed-{number}")
+        process = started(arguments)
+        run_id = wait_for("*/run_id", checkpoints).read_text()
+        time.sleep(random.uniform(0, 0.9 * lasted))  # noqa: S311
+        process.kill()
+        process.communicate()
+        if list(checkpoints.glob("*/run_id")):  # it was not finished
+            assert status(run_id) in ("RUNNING", "FINISHED")
+            run_script("train", *arguments, "resume=true", cwd=in_workspace, check=True)
+        assert status(run_id) == "FINISHED"
+        weights, metrics = outcome(run_id)
+        assert weights == expected[0]
+        assert metrics == expected[1]
+        assert len(mlflow.get_run(run_id).outputs.model_outputs) == 1
+        assert list(checkpoints.iterdir()) == []
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Functions that start and kill a tracking server with a store of its own, and its address."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    running: list[subprocess.Popen] = []
+
+    def start():
+        command = [sys.executable, "-m", "mlflow", "server", "--port", port, "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path)]
+        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        start_new_session=True, cwd=tmp_path))  # fmt: skip
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
+                return
+            time.sleep(0.2)
+        raise AssertionError("the server did not start in two minutes")
+
+    def kill():
+        while running:
+            process = running.pop()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    start()
+    yield f"http://127.0.0.1:{port}", start, kill
+    kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("back", ["during the training", "after it"])
+def test_a_server_that_dies_in_the_middle_of_a_training_loses_nothing(back, server, in_workspace, tiny_encoder):
+    address, start, kill = server
+    environment = {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+    arguments = tiny_training(tiny_encoder, "away", **{"model.epochs": 50, "model.patience": 50})
+    process = started(arguments, **environment)
+    checkpoints = in_workspace / "data" / "checkpoints"
+    wait_for("*/checkpoint-*/trainer_state.json", checkpoints)
+    run_id = wait_for("*/run_id", checkpoints).read_text()
+    kill()
+    wait_for(f"mlflow-unsent/*-{run_id}.jsonl", in_workspace)
+    if back == "during the training":
+        start()
+    _, errors = process.communicate()
+    assert errors.count("the training goes on") == 1, errors
+    assert "Traceback" not in errors, errors
+    if back == "after it":
+        assert process.returncode == 2, errors
+        assert f"error: the MLflow store {address} does not answer" in errors
+        start()
+        resumed = started([*arguments, "resume=true"], **environment)
+        _, errors = resumed.communicate()
+        assert resumed.returncode == 0, errors
+    else:
+        assert process.returncode == 0, errors
+    client = MlflowClient(address)
+    assert client.get_run(run_id).info.status == "FINISHED"
+    steps = [point.step for point in client.get_metric_history(run_id, "training/loss")]
+    assert sorted(steps) == sorted(set(steps))
+    assert set(range(10, max(steps), 10)) <= set(steps)
+    assert not list(in_workspace.glob("mlflow-unsent/*"))
 
 
 @pytest.mark.slow
