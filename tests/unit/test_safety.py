@@ -65,3 +65,17 @@ def test_torch_loads_weights_only():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
                 assert "weights_only=True" in ast.unparse(node), path
+
+
+def test_every_model_is_loaded_from_safetensors():
+    loading = [
+        (f"{path}:{call.lineno}", {keyword.arg: keyword.value for keyword in call.keywords}.get("use_safetensors"))
+        for path in FILES
+        for call in calls(path)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "from_pretrained"
+        and ast.unparse(call.func).startswith("AutoModel")
+        and "src" in path.parts
+    ]
+    assert len(loading) >= 2
+    assert [place for place, value in loading if not (isinstance(value, ast.Constant) and value.value is True)] == []

@@ -36,7 +36,7 @@ def _logits_module(folder: Path) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     model = AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32
+        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
     )
 
     class Logits(torch.nn.Module):

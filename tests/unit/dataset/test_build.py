@@ -1,4 +1,6 @@
 import hashlib
+import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -6,10 +8,10 @@ import pytest
 from claimkind.config import BuildDatasetConfig, DatasetConfig, PathsConfig, changed_settings
 from claimkind.dataset.build import run
 from claimkind.dataset.load import load_dataset
-from claimkind.dataset.rows import FEATURES
+from claimkind.dataset.rows import FEATURES, SPLITS
 from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
-from tests.conftest import dataset_config, source_settings
+from tests.conftest import dataset_config, label_document, source_settings
 
 
 def build_in(data_dir, seeds, **changes):
@@ -146,3 +148,66 @@ def test_the_result_of_a_build_is_one_line(seeds, tmp_path):
         f"{tmp_path / 'tiny'}: {built.rows['train']} train, {built.rows['validation']} validation, "
         f"{built.rows['test']} test; fingerprint {built.fingerprint}"
     )
+
+
+def documents_with(seeds, folder, sentences, licence="CC0-1.0"):
+    """Seeds with further documents of one labelled sentence each."""
+    shutil.copytree(seeds, folder)
+    path = folder / "labels" / "documents.jsonl"
+    for name, text in sentences.items():
+        front = f"---\ntitle: {name}\ngenre: test\norigin: written for this test\nlicence: {licence}\n---\n"
+        (folder / "documents" / f"{name}.md").write_text(front + text)
+        rows = label_document(name, text, ["factual"])
+        path.write_text(path.read_text() + "".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_near_duplicates_of_two_documents_are_on_one_side(seeds, tmp_path):
+    text = "The committee met in the town hall on the first of {} to hear about the bridge over the river."
+    months = ["March", "May", "June", "July", "August", "October"]
+    more = documents_with(seeds, tmp_path / "seeds", {month: text.format(month) for month in months})
+    folder = build_in(tmp_path / "data", more, near_duplicate_threshold=0.75)
+    rows = pd.concat([pd.read_parquet(folder / f"{split}.parquet").assign(split=split) for split in SPLITS])
+    alike = rows[rows["document"].isin(months)]
+    assert len(alike) == 6
+    assert alike["group"].nunique() == alike["split"].nunique() == 1
+    apart = build_in(tmp_path / "apart", more)  # a threshold of 1
+    rows = pd.read_parquet(apart / "train.parquet")
+    assert rows[rows["document"].isin(months)]["group"].nunique() > 1
+    counts = [json.loads((path / "manifest.json").read_text())["near_duplicate_pairs"] for path in (folder, apart)]
+    assert counts[0] >= 5
+    assert counts[1] == 0
+
+
+def test_sentences_that_may_not_be_used_commercially_are_left_out(seeds, tmp_path):
+    more = documents_with(seeds, tmp_path / "seeds", {"closed": "The gate is closed to carts."}, "CC-BY-NC-4.0")
+    for licence, expected in (("any", 1), ("commercial", 0)):
+        folder = build_in(tmp_path / licence, more, licence=licence)
+        rows = pd.concat([pd.read_parquet(folder / f"{split}.parquet") for split in SPLITS])
+        assert (rows["licence"] == "CC-BY-NC-4.0").sum() == expected
+        assert len(rows) == 180 + expected
+        left_out = json.loads((folder / "manifest.json").read_text())["left_out_by_licence_or_without_any_label"]
+        assert left_out == 1 - expected
+
+
+def test_validation_and_test_hold_labelled_rows_only(seeds, tmp_path):
+    rows = "".join(f"Sentence {n} of the other table.,{'yes' if n % 2 else 'no'},{n % 6}\n" for n in range(60))
+    (tmp_path / "other.csv").write_text(f"text,label,group\n{rows}")
+    other = {
+        "_target_": "claimkind.dataset.sources.table.Table", "files": {"other.csv": None}, "folder": str(tmp_path),
+        "licence": "own", "group_column": "group", "always_test": ["other"],
+    }  # fmt: skip
+    folder = build_in(tmp_path, seeds, sources={"documents": source_settings(seeds), "other": other})
+    for split in ("validation", "test"):
+        assert pd.read_parquet(folder / f"{split}.parquet")["label"].notna().all()
+    assert "other" not in set(pd.read_parquet(folder / "test.parquet")["source"])
+
+
+def test_an_id_on_two_rows_is_refused(seeds, tmp_path):
+    (tmp_path / "other.csv").write_text("text,label,key\nThe mill closed.,yes,7\nThe pool closed.,no,7\n")
+    other = {
+        "_target_": "claimkind.dataset.sources.table.Table", "files": {"other.csv": None}, "folder": str(tmp_path),
+        "licence": "own", "id_column": "key",
+    }  # fmt: skip
+    with pytest.raises(ClaimkindError, match="found the id 'other:7' on two rows, expected each id once"):
+        build_in(tmp_path, seeds, sources={"documents": source_settings(seeds), "other": other})

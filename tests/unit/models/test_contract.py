@@ -173,6 +173,7 @@ class TestContract:
             ([], np.zeros((0, 3)), "found no training sentence"),
             (["a", "b"], np.ones((1, 3)), r"found evidence of shape \(1, 3\) for 2 texts, expected \(2, 3\)"),
             (["a", "b"], np.array([[1, 0, 0], [0, 0, 0]]), "found a row whose evidence rules out every class"),
+            (["a", "b"], np.array([[1, 0, 0], [1, -0.5, 0.5]]), "found a row whose evidence rules out every class"),
         ],
     )
     def test_unfit_examples_are_refused(self, make, texts, evidence, sentence):
@@ -215,6 +216,16 @@ class TestSavedModel:
     def test_a_folder_that_is_no_model_is_refused(self, tmp_path):
         with pytest.raises(ClaimkindError, match=r"holds no manifest\.json, so it is not a saved model"):
             models.load(tmp_path)
+
+    @pytest.mark.parametrize("family", ["transformer.classifier", "tfidf.os", "..os", "claimkind.models.tfidf"])
+    def test_a_dotted_path_is_never_imported(self, folder, family, monkeypatch):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "family": family}))
+        imported = []
+        monkeypatch.setattr("claimkind.models.saving.importlib.import_module", imported.append)
+        with pytest.raises(ClaimkindError, match="which this version of claimkind does not have"):
+            models.load(folder)
+        assert imported == []
 
     @pytest.mark.parametrize("family", ["os", "../tfidf", "claimkind.models.tfidf", "base", "encoders", ""])
     def test_a_family_is_a_bare_name_of_ours(self, folder, family):

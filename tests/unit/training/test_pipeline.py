@@ -2,8 +2,11 @@ import mlflow
 import numpy as np
 import pytest
 
+from claimkind import tracking
 from claimkind.config import PathsConfig, TrainConfig
 from claimkind.errors import ClaimkindError, TrainingPruned
+from claimkind.labels import PROBABILITY_COLUMNS
+from claimkind.models.calibration import apply_temperature, fit_temperature
 from claimkind.training.pipeline import Parent, calibrate, run, validate
 from claimkind.training.plan import plan
 from tests.conftest import dataset_config
@@ -54,3 +57,20 @@ def test_a_pruned_trial_ends_its_run_as_killed(in_workspace, seeds, tiny_encoder
         validate(plan(config), "pruned", Parent("0", "study"), on_metrics=prune)
     [entry] = mlflow.search_runs(experiment_names=["pruned"], output_format="list")
     assert entry.info.status == "KILLED"
+
+
+def test_the_temperature_is_fitted_on_validation_and_applied_to_what_is_saved_and_evaluated(in_workspace, seeds):
+    config = TrainConfig(
+        dataset=dataset_config(seeds), model={"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1},
+        paths=PathsConfig(data_dir="data"), max_labels=20, bootstrap_samples=20, experiment_name="temperature",
+    )  # fmt: skip
+    trained, splits = run(config), plan(config).dataset.splits
+    saved = tracking.fetch_model(trained.model_uri)
+    raw = {split: saved.classifier.predict_proba(splits[split]["text"][:]) for split in ("validation", "test")}
+    fitted = {split: fit_temperature(np.asarray(splits[split]["label"]), raw[split]) for split in raw}
+    assert saved.temperature == pytest.approx(fitted["validation"])
+    assert saved.temperature != pytest.approx(fitted["test"])
+    for split in raw:
+        logged = tracking.fetch_table(trained.run_id, f"predictions/{split}.parquet")[list(PROBABILITY_COLUMNS)]
+        np.testing.assert_allclose(logged, apply_temperature(raw[split], fitted["validation"]), rtol=1e-6)
+        assert not np.allclose(logged, raw[split], atol=1e-3)
