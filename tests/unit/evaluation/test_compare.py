@@ -296,6 +296,15 @@ def test_a_comparison_is_named_and_described_by_its_verdict(experiment):
     assert mlflow.get_run(good).data.tags["mlflow.note.content"].count("Last comparison") == 1
 
 
+def test_runs_that_were_measured_on_other_sentences_are_refused(experiment, monkeypatch):
+    experiment.log("a", alpha=1)
+    whole = predictions
+    monkeypatch.setattr(f"{__name__}.predictions", lambda *settings: whole(*settings).iloc[:-1])
+    experiment.log("b", alpha=2)
+    with pytest.raises(ClaimkindError, match="was measured on other sentences than the others"):
+        experiment.compare()
+
+
 class Registry:
     """Stands for the registry of MLflow: which run has the alias."""
 
