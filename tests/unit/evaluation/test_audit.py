@@ -1,13 +1,15 @@
 import contextlib
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from claimkind.config import AuditLabelsConfig, BuildDatasetConfig, PathsConfig
 from claimkind.dataset.build import run as build_dataset
 from claimkind.errors import ClaimkindError
-from claimkind.evaluation.audit import rank, run
+from claimkind.evaluation.audit import out_of_fold, rank, run
+from claimkind.labels import LABELS
 from tests.conftest import dataset_config, source_settings, write_labels
 
 
@@ -123,6 +125,24 @@ def test_a_correction_of_a_sentence_that_was_changed_since_is_refused(seeds, tmp
         refused = pytest.raises(ClaimkindError, match=sentence) if sentence else contextlib.nullcontext()
         with refused:
             build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path))))
+
+
+class Remembers:
+    """A classifier that refuses to predict sentences of a group that it was trained on."""
+
+    def fit(self, texts, evidence):
+        self.seen = {text.split()[0] for text in texts}
+
+    def predict_proba(self, texts):
+        assert not self.seen & {text.split()[0] for text in texts}
+        return np.full((len(texts), 3), 1 / 3)
+
+
+def test_a_sentence_is_predicted_by_models_that_saw_nothing_of_its_group():
+    groups = [f"group{number % 12}" for number in range(120)]
+    rows = pd.DataFrame({"id": range(120), "group": groups, "label": [LABELS[number % 3] for number in range(120)]})
+    rows["text"] = rows["group"] + " text " + rows["id"].astype(str)
+    assert out_of_fold(rows, Remembers, folds=4, seed=0).sum() == pytest.approx(120)
 
 
 def test_an_output_of_another_kind_is_refused(seeds, tmp_path):

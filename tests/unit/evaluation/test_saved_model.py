@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from claimkind.config import DatasetNameConfig, EvaluateConfig
 from claimkind.dataset.load import load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.probe import Probe
-from claimkind.evaluation.saved_model import report_on_probe, report_on_split
+from claimkind.evaluation.saved_model import report_on_probe, report_on_split, run
 from claimkind.labels import PROBABILITY_COLUMNS
 from tests.unit.evaluation.test_probe import TEST, TRAIN, LengthAndLovely, source
 
@@ -42,6 +43,13 @@ def test_the_report_holds_the_predictions_that_compare_reads(report):
     predictions = report.results.predictions
     assert {"id", "group", "text", "label", *PROBABILITY_COLUMNS} <= set(predictions)
     assert report.tags["dataset"] == "tiny" and report.metrics["behaviour/pass_rate"] == 1
+
+
+def test_a_model_is_not_evaluated_on_what_it_was_trained_on(in_workspace, monkeypatch):
+    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda _: Abstaining())
+    config = EvaluateConfig(model_uri="models:/m-1", split="train", dataset=DatasetNameConfig("tiny"))
+    with pytest.raises(ClaimkindError, match="split=train holds no evaluated sentences, expected validation or test"):
+        run(config)
 
 
 def test_a_missing_behaviour_suite_is_one_sentence(workspace, tmp_path):
