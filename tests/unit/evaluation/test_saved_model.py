@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from claimkind.config import DatasetNameConfig, EvaluateConfig
+from claimkind.config import DatasetConfig, EvaluateConfig
 from claimkind.dataset.load import load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.probe import Probe
@@ -47,7 +47,7 @@ def test_the_report_holds_the_predictions_that_compare_reads(report):
 
 def test_a_model_is_not_evaluated_on_what_it_was_trained_on(in_workspace, monkeypatch):
     monkeypatch.setattr("claimkind.tracking.fetch_model", lambda _: Abstaining())
-    config = EvaluateConfig(model_uri="models:/m-1", split="train", dataset=DatasetNameConfig("tiny"))
+    config = EvaluateConfig(model_uri="models:/m-1", split="train", dataset=DatasetConfig(name="tiny"))
     with pytest.raises(ClaimkindError, match="split=train holds no evaluated sentences, expected validation or test"):
         run(config)
 
