@@ -46,7 +46,7 @@ def test_the_report_holds_the_predictions_that_compare_reads(report):
 
 
 def test_a_model_is_not_evaluated_on_what_it_was_trained_on(in_workspace, monkeypatch):
-    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda _: Abstaining())
+    monkeypatch.setattr("claimkind.tracking.fetch_model", lambda *_, **__: Abstaining())
     config = EvaluateConfig(model_uri="models:/m-1", split="train", dataset=DatasetConfig(name="tiny"))
     with pytest.raises(ClaimkindError, match="split=train holds no evaluated sentences, expected validation or test"):
         run(config)

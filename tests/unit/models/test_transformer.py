@@ -346,7 +346,7 @@ def deep_encoder(folder, kind, **settings):
         kind, vocab_size=len(words), max_position_embeddings=34, pad_token_id=0, **sizes, **settings
     )
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(config)
+    model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
     model.save_pretrained(folder)
     return model
 
