@@ -296,6 +296,16 @@ def test_every_dependency_has_a_reason():
     assert not missing, f"docs/architecture.md gives no reason for {', '.join(missing)}"
 
 
+def test_every_place_that_deletes_is_listed_with_a_test():
+    section = read("docs/architecture.md").partition("## What is deleted")[2].partition("\n## ")[0]
+    deletes = re.compile(r"\b(?:rmtree|unlink|rmdir|removedirs)\(|\bos\.remove\(")
+    package = ROOT / "src" / "claimkind"
+    places = [path for path in package.rglob("*.py") if deletes.search(path.read_text(encoding="utf-8"))]
+    assert {f"`{path.relative_to(package).as_posix()}`" for path in places} <= set(re.findall("`[^`]+`", section))
+    named = re.findall(r"`((?:unit|faults|pipeline)/[\w/]+\.py)`", section)
+    assert named and not [name for name in named if not (ROOT / "tests" / name).is_file()]
+
+
 def test_every_file_ending_is_documented():
     page = read("docs/scoring.md")
     missing = [ending for ending in (*FORMATS, *COMPRESSIONS) if f"`{ending}`" not in page]
