@@ -58,7 +58,8 @@ def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
     if path.is_dir():
         listing = _list(((file, file.relative_to(path)) for file in _walk(path)), left_out)
     elif matches:
-        listing = _list(((file, file) for file in matches), left_out)
+        files = dict.fromkeys(file for match in matches for file in (_walk(match) if match.is_dir() else [match]))
+        listing = _list(((file, file) for file in files), left_out)
     else:
         listing = _list([(path, Path(path.name))], left_out=(), keep_hidden=True)
         listing = listing._replace(files=[_standing_alone(file, len(listing.files)) for file in listing.files])
@@ -90,6 +91,8 @@ def _list(found: Iterable[tuple[Path, Path]], left_out: Collection[Path], *, kee
     excluded = {path.resolve() for path in left_out}
     listing = Listing([], Counter(), [])
     for path, name in sorted(found):
+        if path.is_symlink() and not path.exists():
+            listing.passed_over["broken link"] += 1
         if not path.is_file() or not excluded.isdisjoint([path.resolve(), *path.resolve().parents]):
             continue
         if _is_hidden(name) and not keep_hidden:

@@ -121,3 +121,19 @@ def test_a_pattern_matches_files(tmp_path):
 def test_names_of_folders_give_columns(folder, columns, tmp_path):
     write(tmp_path / folder / "a.csv")
     assert find_files(tmp_path)[0].partitions == columns
+
+
+def test_folders_that_a_pattern_matches_are_read_once(tmp_path):
+    write(tmp_path / "may.csv" / "part-0.csv")  # as Spark writes a table
+    write(tmp_path / "june.csv")
+    for pattern in ("*.csv", "**/*.csv"):
+        names = [file.path.relative_to(tmp_path).as_posix() for file in find_files(tmp_path / pattern)]
+        assert names == ["june.csv", "may.csv/part-0.csv"], pattern
+
+
+def test_a_link_to_nothing_is_counted(tmp_path):
+    write(tmp_path / "a.csv")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "nothing.csv")
+    listing = list_files(tmp_path)
+    assert [file.name for file in listing.files] == ["a.csv"]
+    assert listing.passed_over == {"broken link": 1}

@@ -264,6 +264,13 @@ def test_rows_are_numbered_through_all_row_groups(tmp_path):
     assert [key for chunk in chunks for key in chunk.rows["id"]] == ["0", "1", "2", "3", "4"]
 
 
+def test_bytes_that_are_no_utf8_are_rejected_as_such(tmp_path):
+    pq.write_table(pa.table({"text": pa.array([b"Sun.", b"\xff\xfe"], pa.binary())}), tmp_path / "in.parquet")
+    (chunk,) = read_rows(InputFile(tmp_path / "in.parquet", "in.parquet"), Columns(), TableOptions())
+    assert chunk.rows["text"].tolist() == ["Sun."]
+    assert [entry.reason for entry in chunk.rejected] == ["no valid UTF-8"]
+
+
 def test_bytes_in_utf8_are_text(tmp_path):
     rows = pa.table({"id": [b"a", b"b"], "text": [b"Caf\xc3\xa9.", b"caf\xe9"]})
     pq.write_table(rows, tmp_path / "in.parquet")
