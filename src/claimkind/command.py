@@ -45,6 +45,7 @@ COMMANDS: dict[str, str] = {
     "score": "claimkind.scoring.engine:run",
     "score_spark": "claimkind.scoring.spark:run",
     "benchmark": "claimkind.benchmarks.base:run",
+    "ui": "claimkind.tracking.ui:run",
     "fetch_encoder": "claimkind.models.transformer.wheels:run",
     "publish": "claimkind.evaluation.publish:run",
 }

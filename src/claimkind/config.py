@@ -363,6 +363,16 @@ class PublishConfig:
     """A new folder to write the files to, instead of uploading them."""
 
 
+@dataclass
+class UiConfig:
+    """Show the runs in the MLflow UI, served for this machine only, and print the address of the leaderboard."""
+
+    port: int = 5000
+    """Port of the server on 127.0.0.1. The links that other scripts print are for 5000."""
+    experiment_name: str = "claimkind"
+    """MLflow experiment whose leaderboard is shown; see `scripts/train.py`."""
+
+
 SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
@@ -373,6 +383,7 @@ SCHEMAS: dict[str, type] = {
     "score": ScoreConfig,
     "score_spark": ScoreSparkConfig,
     "benchmark": BenchmarkConfig,
+    "ui": UiConfig,
     "fetch_encoder": FetchEncoderConfig,
     "publish": PublishConfig,
 }

@@ -1,19 +1,14 @@
 """Pages as a person sees them, in headless Chromium."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from claimkind.scoring.report import write_report
-from tests.conftest import run_script
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -98,33 +93,3 @@ def test_a_report_is_readable_without_its_script(tmp_path):
     page = re.sub(r"<script>.*</script>", "", (tmp_path / "report.html").read_text(), flags=re.DOTALL)
     assert 'id="filter" hidden' in page
     assert "A farce." in page
-
-
-def test_mlflow_ui_opens_on_our_runs_without_a_flag(in_workspace, tmp_path):
-    run_script("train", "model=tfidf", "dataset=tiny", "run_name=seen-in-the-ui", cwd=in_workspace, check=True)
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = subprocess.Popen(
-        [str(Path(sys.executable).parent / "mlflow"), "ui", "--port", "5098", "--workers", "1"],
-        cwd=in_workspace,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        wait_until_up("http://127.0.0.1:5098/health", server)
-        page = dump("http://127.0.0.1:5098/#/experiments/1/runs", tmp_path / "profile", wait_ms=20_000)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-    assert "seen-in-the-ui" in page
-
-
-def wait_until_up(url, server):
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310
-                return
-        except OSError:
-            assert time.monotonic() < deadline and server.poll() is None, server.stdout.read()
-            time.sleep(0.5)

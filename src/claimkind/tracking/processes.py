@@ -55,7 +55,7 @@ def _note(run: MlflowRun) -> str:
 def command_line() -> str:
     """The command of this process, for a shell in the folder of the project."""
     program = Path(sys.argv[0])
-    script = f"python scripts/{program.name}" if program.parent.name == "scripts" else shlex.quote(str(program))
+    script = f"python scripts/{program.name}" if program.parent.name == "scripts" else program.name
     return " ".join([script, shlex.join(sys.argv[1:])]).rstrip()
 
 

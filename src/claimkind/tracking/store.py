@@ -27,8 +27,8 @@ _CHECKED: set[str] = set()
 """The stores in which the runs of killed processes were ended."""
 
 
-def prepare_store(experiment_name: str) -> None:
-    """Select an experiment, and create it and the store if they do not exist.
+def prepare_store(experiment_name: str) -> str:
+    """Select an experiment, and create it and the store if they do not exist; returns the id of the experiment.
 
     Under a lock, since MLflow creates the tables of a new database without one: of several processes that start
     together, all but one would crash.
@@ -54,6 +54,7 @@ def prepare_store(experiment_name: str) -> None:
         if not is_read_only():
             write_views(experiment)
         _finish_earlier_runs()
+        return str(experiment.experiment_id)
 
 
 def check_store() -> None:
