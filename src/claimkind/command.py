@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "tune": "claimkind.training.tuning:run",
     "compare": "claimkind.evaluation.compare:run",
     "evaluate": "claimkind.evaluation.saved_model:run",
+    "quantize": "claimkind.training.quantization:run",
     "audit_labels": "claimkind.evaluation.audit:run",
     "score": "claimkind.scoring.engine:run",
     "score_spark": "claimkind.scoring.spark:run",

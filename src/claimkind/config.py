@@ -246,6 +246,26 @@ class EvaluateConfig:
 
 
 @dataclass
+class QuantizeConfig:
+    """Make a version of a saved transformer that computes in int8, as a model of its own."""
+
+    model_uri: str = "models:/claimkind@champion"
+    """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """The built dataset that the model was trained on, by its name."""
+    sentences: int = 300
+    """Number of training sentences from which the ranges of the activations are measured."""
+    seed: int = 0
+    """Seed of the draw of these sentences."""
+    experiment_name: str = "claimkind"
+    """MLflow experiment of the run that keeps the model; see `scripts/train.py`."""
+    bootstrap_samples: int = 1000
+    """Number of bootstrap samples for the intervals, at least 20."""
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    """The folders."""
+
+
+@dataclass
 class BenchmarkConfig:
     """Run a benchmark and print its results."""
 
@@ -380,6 +400,7 @@ SCHEMAS: dict[str, type] = {
     "audit_labels": AuditLabelsConfig,
     "compare": CompareConfig,
     "evaluate": EvaluateConfig,
+    "quantize": QuantizeConfig,
     "score": ScoreConfig,
     "score_spark": ScoreSparkConfig,
     "benchmark": BenchmarkConfig,

@@ -126,14 +126,16 @@ def _results(evaluation: Evaluation, behaviour: pd.DataFrame | None) -> list[str
         "Brackets hold 95% confidence intervals of a bootstrap that resamples documents, not sentences. Within a part "
         "of the sentences, macro F1 is over the classes that occur there.",
         _scores(evaluation),
-        *[part for name, table in tables.items() for part in (f"### By {name}", _markdown(table))],
+        *[part for name, table in tables.items() for part in (f"### By {name}", markdown_table(table))],
     ]
 
 
 def _scores(evaluation: Evaluation) -> str:
     each = {f"{name} {label}": score for label in LABELS for name, score in of_class(evaluation.scores, label).items()}
     scores = overall(evaluation.scores) | each
-    return _markdown(pd.DataFrame([(name, str(score)) for name, score in scores.items()], columns=["metric", "value"]))
+    return markdown_table(
+        pd.DataFrame([(name, str(score)) for name, score in scores.items()], columns=["metric", "value"])
+    )
 
 
 def _abstention(abstain_below: float, coverage: Mapping[str, float]) -> str:
@@ -158,10 +160,12 @@ def _licences(rows: pd.DataFrame) -> str:
 def _training(rows: pd.DataFrame) -> str:
     counts = pd.crosstab(rows["source"], rows["label"].fillna("no label"))
     counts["licences"] = rows.groupby("source")["licence"].agg(lambda licences: ", ".join(sorted(set(licences))))
-    return _markdown(counts.reset_index())
+    return markdown_table(counts.reset_index())
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table in Markdown."""
+
     def line(cells: Sequence[object]) -> str:
         return "| " + " | ".join(f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells) + " |"
 

@@ -1,9 +1,11 @@
 """How a model computes its predictions here: the runtime and the number format."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from claimkind.errors import ClaimkindError
+from claimkind.models.base import Predictor
 
 BACKENDS = ("auto", "torch", "openvino")
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
@@ -38,6 +40,22 @@ class ChoosesBackend(Protocol):
 
         Raises:
             ClaimkindError: the runtime is not installed, or this machine or model does not have the number format.
+        """
+        ...
+
+
+@runtime_checkable
+class Quantizable(ChoosesBackend, Protocol):
+    """A classifier that can be quantised to int8."""
+
+    def quantized(self, texts: Sequence[str]) -> Predictor:
+        """The same model with a version in int8, which it computes by default.
+
+        Args:
+            texts: sentences of the training, from which the ranges of the activations are measured.
+
+        Raises:
+            ClaimkindError: a package is not installed, or the processor has no instructions for int8.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The choice of runtime and number format, and OpenVINO."""
 
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ from claimkind.models.hashing import HashingClassifier, HashingSettings
 from claimkind.models.inference import BACKEND_VARIABLE, PRECISION_VARIABLE, Inference
 from claimkind.models.transformer import TransformerClassifier, TransformerSettings, backends
 from claimkind.models.transformer.conversions import cached_conversion
+from claimkind.models.transformer.layers import computes_int8
 from claimkind.models.transformer.load import mention_load
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
@@ -148,7 +150,7 @@ def test_the_environment_replaces_auto_only(saved, monkeypatch):
     [
         (Inference("onnx"), "inference.backend=onnx is unknown, expected one of auto, torch, openvino"),
         (Inference(precision="fp16"), "inference.precision=fp16 is unknown, expected one of auto, fp32, bf16, int8"),
-        (Inference(precision="int8"), "inference.precision=int8, but the model was not quantised"),
+        (Inference(precision="int8"), "inference.precision=int8, but the model has no version in int8"),
     ],
 )
 def test_what_is_not_there_is_refused(saved, inference, message):
@@ -158,7 +160,7 @@ def test_what_is_not_there_is_refused(saved, inference, message):
 
 def test_openvino_is_refused_where_it_is_not_installed(saved, monkeypatch):
     monkeypatch.setattr("claimkind.models.transformer.openvino.is_installed", lambda: False)
-    with pytest.raises(ClaimkindError, match="OpenVINO is not installed: pip install"):
+    with pytest.raises(ClaimkindError, match="openvino is not installed, expected the extra"):
         models.load(saved, Inference("openvino"))
     monkeypatch.delenv(BACKEND_VARIABLE)
     assert not models.load(saved).compute_dtype.endswith("OpenVINO")
@@ -208,3 +210,48 @@ def test_a_busy_machine_is_mentioned_once(monkeypatch, caplog, load, said):
     mention_load()
     expected = ["other work keeps this machine busy and slows this down: load average 1.5 on 2 cores"] if said else []
     assert caplog.messages == expected
+
+
+@pytest.fixture(scope="module")
+def quantized(saved, tmp_path_factory) -> Path:
+    if not (importlib.util.find_spec("nncf") and computes_int8()):
+        pytest.skip("NNCF is not installed, or the processor has no instructions for int8")
+    inner = models.load(saved, Inference("torch", "fp32")).classifier
+    folder = tmp_path_factory.mktemp("quantized") / "model"
+    models.save(CalibratedClassifier(inner.quantized(TEXTS), 1.2), folder)
+    return folder
+
+
+def test_a_quantised_model_is_loaded_in_int8_where_nothing_else_is_asked_for(saved, quantized, monkeypatch):
+    monkeypatch.delenv(BACKEND_VARIABLE)
+    expected = models.load(saved, Inference("torch", "fp32")).predict_proba(TEXTS)
+    loaded = models.load(quantized, Inference("openvino"))
+    assert loaded.compute_dtype == "int8, CPU, OpenVINO"
+    rounded = loaded.predict_proba(TEXTS)
+    np.testing.assert_allclose(rounded, expected, atol=0.1)
+    assert np.abs(rounded - expected).max() > 1e-5, "nothing was rounded"
+    exact = models.load(quantized, Inference("torch", "fp32"))
+    assert exact.compute_dtype == "fp32, CPU"
+    np.testing.assert_allclose(exact.predict_proba(TEXTS), expected, atol=1e-6)
+    assert {"int8.xml", "int8.bin"} <= {path.name for path in quantized.iterdir()}
+
+
+def test_a_quantised_model_is_saved_again_with_its_version_in_int8(quantized, tmp_path):
+    loaded = models.load(quantized, Inference("openvino", "int8"))
+    models.save(loaded, tmp_path / "again")
+    again = models.load(tmp_path / "again", Inference("openvino", "int8"))
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), loaded.predict_proba(TEXTS))
+
+
+def test_int8_is_refused_where_the_processor_has_no_instructions_for_it(quantized, monkeypatch):
+    monkeypatch.setattr(backends, "computes_int8", lambda: False)
+    with pytest.raises(ClaimkindError, match="no instructions for int8, expected VNNI or AMX-INT8"):
+        models.load(quantized, Inference(precision="int8"))
+    with pytest.raises(ClaimkindError, match="no instructions for int8"):
+        models.load(quantized, FP32).classifier.quantized(TEXTS)
+    assert models.load(quantized, Inference("openvino")).compute_dtype != "int8, CPU, OpenVINO"
+
+
+def test_pytorch_does_not_compute_int8(quantized):
+    with pytest.raises(ClaimkindError, match="PyTorch does not compute models in int8"):
+        models.load(quantized, Inference("torch", "int8"))

@@ -10,11 +10,12 @@ import numpy as np
 from scipy.special import softmax
 from transformers import set_seed
 
-from claimkind.manifest import MANIFEST
+from claimkind.manifest import MANIFEST, listed_files
 from claimkind.models.base import Examples, OnMetrics, check_examples, check_fitted
 from claimkind.models.inference import Inference
 from claimkind.models.settings import SETTINGS, load_settings, save_settings
-from claimkind.models.transformer.backends import Encoder, check_inference, choose_backend
+from claimkind.models.transformer import openvino
+from claimkind.models.transformer.backends import Encoder, check_inference, check_int8, choose_backend
 from claimkind.models.transformer.encoder_files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from claimkind.models.transformer.encoders import (
     Pretrained,
@@ -28,6 +29,9 @@ from claimkind.models.transformer.layers import keep_layers
 from claimkind.models.transformer.load import mention_load
 from claimkind.models.transformer.settings import TransformerSettings
 from claimkind.models.transformer.tokenization import Batch, WindowTokenizer
+
+_INT8 = "int8.xml"
+"""The graph of the version in int8; its weights are beside it."""
 
 
 class TransformerClassifier:
@@ -45,6 +49,8 @@ class TransformerClassifier:
         self.model_: Any = None
         self.tokenizer_: Any = None
         self.inference = Inference()
+        self.int8_: Any = None
+        """The graph of the version in int8, if the model was quantised."""
         self._folder: Path | None = None
 
     @quiet_transformers()
@@ -96,7 +102,7 @@ class TransformerClassifier:
 
     def set_inference(self, inference: Inference) -> None:
         """See `ChoosesBackend.set_inference`."""
-        check_inference(inference)
+        check_inference(inference, has_int8=self.int8_ is not None)
         self.inference = inference
         self._forget_backend()
 
@@ -107,11 +113,25 @@ class TransformerClassifier:
     def backend_(self) -> Backend:
         """Computes predictions. Chosen at the first use; may be replaced by another backend for the same model."""
         mention_load()
-        encoder = Encoder(check_fitted(self.model_), self._folder / MANIFEST if self._folder else None)
-        chosen = self.inference.resolved()
-        if chosen.precision == "auto":
-            chosen = chosen._replace(precision=self.settings.precision)
-        return choose_backend(encoder, chosen)
+        manifest = self._folder / MANIFEST if self._folder else None
+        encoder = Encoder(check_fitted(self.model_), manifest, self.int8_)
+        return choose_backend(encoder, self.inference.resolved(), self.settings.precision)
+
+    def quantized(self, texts: Sequence[str]) -> "TransformerClassifier":
+        """The same model with a version in int8, which it computes by default.
+
+        Args:
+            texts: sentences of the training, from which the ranges of the activations are measured.
+
+        Raises:
+            ClaimkindError: OpenVINO is not installed, or the processor has no instructions for int8.
+        """
+        check_int8()
+        same = TransformerClassifier(self.settings)
+        same._use(Pretrained(check_fitted(self.model_), self.tokenizer_))
+        same.int8_ = openvino.quantize(self.model_, self._tokenizer(), texts)
+        same.set_inference(Inference("openvino", "int8"))
+        return same
 
     @property
     def compute_dtype(self) -> str:
@@ -157,6 +177,8 @@ class TransformerClassifier:
         self.model_.save_pretrained(folder)
         self.tokenizer_.save_pretrained(folder)
         save_settings(self.settings, folder)
+        if self.int8_ is not None:
+            openvino.save_graph(self.int8_, folder / _INT8)
 
     @classmethod
     @quiet_transformers()
@@ -168,4 +190,6 @@ class TransformerClassifier:
         """
         classifier = cls(load_settings(folder, TransformerSettings))
         classifier._use(load_pretrained(folder, new_head=False), folder)
+        if openvino.is_installed() and (folder / MANIFEST).is_file() and _INT8 in listed_files(folder):
+            classifier.int8_ = openvino.read_graph(folder / _INT8)
         return classifier

@@ -1,4 +1,4 @@
-"""The layers of an encoder, and whether they multiply in bf16."""
+"""The layers of an encoder, and the number formats that this machine multiplies."""
 
 import contextlib
 import functools
@@ -25,6 +25,15 @@ def computes_bf16(precision: str = "auto", *, on_gpu: bool | None = None) -> boo
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def computes_int8() -> bool:
+    """Whether the processor has instructions for products of int8 numbers: VNNI or AMX-INT8.
+
+    Without them such products are not faster, and some processors saturate the sums.
+    """
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("amx_int8", "avx512_vnni", "avx_vnni"))
 
 
 def layer_of(parameter: str) -> int | None:

@@ -5,8 +5,9 @@ import functools
 import importlib.util
 import logging
 import os
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from claimkind.manifest import sha256_file
 from claimkind.models.transformer.conversions import cached_conversion
 from claimkind.models.transformer.encoders import quiet_transformers
 from claimkind.models.transformer.inference import Backend
-from claimkind.models.transformer.tokenization import Batch
+from claimkind.models.transformer.layers import computes_bf16
+from claimkind.models.transformer.tokenization import Batch, WindowTokenizer
 
 _LOGGER = logging.getLogger(__name__)
 _HINT = "INFERENCE_PRECISION_HINT"
@@ -40,11 +42,13 @@ class OpenVinoBackend:
 
         Args:
             graph: an `openvino.Model` that `convert` gave, or the path of one.
-            precision: `fp32`, or `bf16`, which OpenVINO takes where the processor has instructions for it.
+            precision: `fp32`; `bf16`, which OpenVINO takes where the processor has instructions for it; or `int8` for a
+                graph of `quantize`, whose other products are in bf16 or fp32.
             original: computes the features of the same model, which the graph does not give.
         """
         compiled = compile_graph(graph, precision)
-        self.compute_dtype = f"{_PRECISIONS[compiled.get_property(_HINT).to_string()]}, CPU, OpenVINO"
+        found = precision if precision == "int8" else _PRECISIONS[compiled.get_property(_HINT).to_string()]
+        self.compute_dtype = f"{found}, CPU, OpenVINO"
         self.feature_size = original.feature_size
         self._original, self._request = original, compiled.create_infer_request()
 
@@ -62,7 +66,8 @@ def compile_graph(graph: Any, precision: str) -> Any:
     """Compile a graph for the CPU, with as many threads as `OMP_NUM_THREADS` says, or one for each core."""
     import openvino
 
-    settings: dict[str, Any] = {_HINT: "bf16" if precision == "bf16" else "f32", "PERFORMANCE_HINT": "LATENCY"}
+    rounded = precision == "bf16" or (precision == "int8" and computes_bf16(on_gpu=False))
+    settings: dict[str, Any] = {_HINT: "bf16" if rounded else "f32", "PERFORMANCE_HINT": "LATENCY"}
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads) > 0:
         settings["INFERENCE_NUM_THREADS"] = int(threads)
@@ -91,6 +96,42 @@ def convert(model: Any) -> Any:
     return graph
 
 
+def quantize(model: Any, tokenizer: WindowTokenizer, texts: Sequence[str]) -> Any:
+    """The graph of a model with weights and activations in int8, by static quantisation after training (NNCF).
+
+    Args:
+        model: of transformers, in fp32.
+        tokenizer: its tokenizer.
+        texts: sentences of its training, from which the ranges of the activations are measured.
+
+    Returns:
+        An `openvino.Model`.
+    """
+    with without_telemetry():  # NNCF decides about it when it is imported
+        import nncf
+    nncf.set_log_level(logging.ERROR)
+    batches = [tokenizer.pad([ids]) for ids in tokenizer.truncate(texts)]
+    graph = convert(model)
+    with without_telemetry(), contextlib.redirect_stdout(sys.stderr):  # the progress bars
+        return nncf.quantize(
+            graph, nncf.Dataset(batches), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(batches)
+        )
+
+
+def read_graph(path: Path) -> Any:
+    """Read a graph that `save_graph` wrote."""
+    import openvino
+
+    return openvino.Core().read_model(path)
+
+
+def save_graph(graph: Any, path: Path) -> None:
+    """Write a graph to a file `.xml`, and its weights to one beside it that ends in `.bin`."""
+    import openvino
+
+    openvino.save_model(graph, path, compress_to_fp16=False)
+
+
 def converted(model: Any, manifest: Path | None) -> Any:
     """The graph of a model, from the user's cache if it was converted before.
 
@@ -114,9 +155,7 @@ def converted(model: Any, manifest: Path | None) -> Any:
 
 
 def _convert_to(model: Any, path: Path) -> None:
-    import openvino
-
-    openvino.save_model(convert(model), path, compress_to_fp16=False)
+    save_graph(convert(model), path)
 
 
 @contextlib.contextmanager
