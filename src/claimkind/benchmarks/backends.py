@@ -13,23 +13,28 @@ import pandas as pd
 
 from claimkind import models
 from claimkind.benchmarks.baselines import FastText
-from claimkind.benchmarks.onnx_export import FP32, INT8
+from claimkind.benchmarks.onnx_export import INT8
 from claimkind.benchmarks.timing import Backend, Predict
 from claimkind.config import ScoreConfig
 from claimkind.dataset.load import load_dataset
 from claimkind.dataset.rows import with_names
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
+from claimkind.manifest import MANIFEST
 from claimkind.models.base import Predictor
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.inference import Inference
 from claimkind.models.prediction import label_with_windows
 from claimkind.models.regression import in_label_order
+from claimkind.models.transformer.layers import computes_int8
 from claimkind.scoring import engine
 
-OURS_FP32 = "ours in fp32"
+OURS_FP32 = "ours, PyTorch, fp32"
 """Name of the backend whose labels the others are compared with."""
+QUANTIZED = "quantized"
+"""Folder, in that of the conversions, of our model in int8."""
 _BATCH = 32
 _ONNX = ("onnx", "onnxscript", "onnxruntime")
+_OPENVINO = ("openvino", "nncf")
 
 
 class TransformerBackend(NamedTuple):
@@ -37,13 +42,16 @@ class TransformerBackend(NamedTuple):
 
     name: str
     load: Callable[[Path, Path], Predict]
-    """Takes the folder of the saved model and that of its ONNX export."""
+    """Takes the folder of the saved model and that of its conversions."""
     requires: tuple[str, ...] = ()
     """Modules that it imports beyond those of the package itself."""
+    int8: bool = False
+    """Whether it reads our model in int8."""
 
-    def is_installed(self) -> bool:
-        """Whether its modules are installed."""
-        return all(importlib.util.find_spec(module) for module in self.requires)
+    def is_available(self) -> bool:
+        """Whether its modules are installed, and the processor has instructions for int8 where it needs them."""
+        installed = all(importlib.util.find_spec(module) for module in self.requires)
+        return installed and (not self.int8 or computes_int8())
 
     def needs_export(self) -> bool:
         """Whether it reads the model in ONNX."""
@@ -90,12 +98,9 @@ def _predict_ours(classifier: Predictor) -> Predict:
     return lambda texts: label_with_windows(classifier, texts)[list(PROBABILITY_COLUMNS)].to_numpy()
 
 
-def _ours(folder: Path, _: Path) -> Predict:
-    return _predict_ours(models.load(folder))
-
-
-def _ours_in(precision: str, folder: Path, _: Path) -> Predict:
-    return _predict_ours(models.load(folder, Inference(precision=precision)))
+def _ours(backend: str, precision: str, folder: Path, exported: Path) -> Predict:
+    source = exported / QUANTIZED if precision == "int8" else folder
+    return _predict_ours(models.load(source, Inference(backend, precision)))
 
 
 def _pipeline(batch_size: int, folder: Path, _: Path) -> Predict:
@@ -142,21 +147,41 @@ def _onnx_int8(folder: Path, exported: Path) -> Predict:
     return _in_batches(folder, lambda batch: session.run(None, batch)[0])
 
 
-def _openvino(folder: Path, exported: Path) -> Predict:
-    import openvino
+def _openvino(precision: str, folder: Path, exported: Path) -> Predict:
+    from claimkind.models.transformer.openvino import compile_graph, converted
 
-    compiled = openvino.Core().compile_model(str(exported / FP32), "CPU")
+    if precision == "int8":
+        compiled = compile_graph(exported / QUANTIZED / "int8.xml", "int8")
+    else:
+        model = _uncalibrated(models.load(folder, Inference("torch"))).model_
+        compiled = compile_graph(converted(model, folder / MANIFEST), precision)
     return _in_batches(folder, lambda batch: compiled([batch["input_ids"], batch["attention_mask"]])[0])
 
 
+def _backends_of_ours() -> dict[str, TransformerBackend]:
+    found = {"ours": TransformerBackend("ours, as it chooses", functools.partial(_ours, "auto", "auto"))}
+    for backend, shown, requires in (("torch", "PyTorch", ()), ("openvino", "OpenVINO", _OPENVINO)):
+        for precision in ("fp32", "bf16", *(["int8"] if requires else [])):
+            load = functools.partial(_ours, backend, precision)
+            name = f"ours, {shown}, {precision}"
+            found[f"{backend}_{precision}"] = TransformerBackend(name, load, requires, precision == "int8")
+    return found
+
+
 TRANSFORMER_BACKENDS = {
-    "ours": TransformerBackend("ours", _ours),
-    "fp32": TransformerBackend(OURS_FP32, functools.partial(_ours_in, "fp32")),
-    "bf16": TransformerBackend("ours in bf16", functools.partial(_ours_in, "bf16")),
+    **_backends_of_ours(),
     "pipeline_32": TransformerBackend("pipeline, batches of 32", functools.partial(_pipeline, _BATCH)),
     "pipeline_1": TransformerBackend("pipeline, one by one", functools.partial(_pipeline, 1)),
-    "onnx_int8": TransformerBackend("ONNX Runtime, int8", _onnx_int8, _ONNX),
-    "openvino": TransformerBackend("OpenVINO", _openvino, (*_ONNX, "openvino")),
+    "onnx_int8": TransformerBackend("ONNX Runtime, int8, batches of 32", _onnx_int8, _ONNX),
+    **{
+        f"loop_{precision}": TransformerBackend(
+            f"OpenVINO, {precision}, batches of 32",
+            functools.partial(_openvino, precision),
+            _OPENVINO,
+            precision == "int8",
+        )
+        for precision in ("fp32", "int8")
+    },
 }
 """By the name that `benchmark.backends` gives them."""
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import pandas as pd
 
 from claimkind.config import BenchmarkConfig, build
+from claimkind.evaluation.model_card import markdown_table
 
 
 class Benchmark(Protocol):
@@ -28,8 +29,8 @@ class BenchmarkResult(NamedTuple):
     table: pd.DataFrame
 
     def text(self) -> str:
-        """The table for the console."""
-        return self.table.to_string(index=False)
+        """The table in Markdown, as `docs/results.md` has it."""
+        return markdown_table(self.table)
 
 
 def run(config: BenchmarkConfig) -> BenchmarkResult:

@@ -9,20 +9,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from claimkind import tracking
+from claimkind import models, tracking
 from claimkind.benchmarks.backends import (
     OURS_FP32,
+    QUANTIZED,
     TRANSFORMER_BACKENDS,
     TransformerBackend,
     fasttext_backends,
     linear_backends,
 )
 from claimkind.benchmarks.ceiling import log_ceiling
+from claimkind.benchmarks.machine import log_machine
 from claimkind.benchmarks.onnx_export import export_onnx
 from claimkind.benchmarks.timing import Timings, time_backends
-from claimkind.config import nearest
+from claimkind.config import QuantizeConfig, nearest
 from claimkind.dataset.load import load_dataset
 from claimkind.errors import ClaimkindError
+from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.inference import Inference
 
 _LONG_TEXT = 512  # words
 
@@ -46,6 +50,8 @@ class ThroughputBenchmark:
     """Number of sentences for the transformer."""
     fast_sentences: int = 100_000
     """Number of sentences for the other models; a number is appended to sentences that are used more than once."""
+    busy: int = 0
+    """Number of processes that keep a core busy meanwhile, as other work on a shared machine does."""
     long_share: float = 0.01
     """Share of texts of 512 words in a second measurement, 0 to 1; 0 leaves that measurement out."""
     rounds: int = 5
@@ -66,6 +72,7 @@ class ThroughputBenchmark:
     def measure(self) -> pd.DataFrame:
         """Speed of each backend, and how its labels and probabilities agree with ours in fp32; see `Benchmark`."""
         train = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
+        log_machine()
         tables = self._measure_transformer(self.model_uri, train) if self.model_uri else []
         tables += self._measure_fast(train)
         if not tables:
@@ -74,14 +81,16 @@ class ThroughputBenchmark:
 
     def _measure_transformer(self, model_uri: str, train: Sequence[str]) -> list[pd.DataFrame]:
         folder = tracking.fetch_folder(model_uri)
-        backends = _installed(self.backends)
+        backends = _available(self.backends)
         samples = self._sample(train)
         with tempfile.TemporaryDirectory() as scratch:
             if any(backend.needs_export() for backend in backends):
                 export_onnx(folder, Path(scratch))
+            if any(backend.int8 for backend in backends):
+                _save_int8(folder, train, Path(scratch) / QUANTIZED)
             ready = [backend.of(folder, Path(scratch)) for backend in backends]
             tables = [
-                _table(time_backends(ready, texts, self.rounds), len(texts)).assign(texts=name)
+                _table(time_backends(ready, texts, self.rounds, self.busy), len(texts)).assign(texts=name)
                 for name, texts in samples.items()
             ]
         log_ceiling(folder, samples["ordinary"], tables[0]["per second"].iloc[0])
@@ -101,15 +110,26 @@ class ThroughputBenchmark:
         compared = [linear_backends(tracking.fetch_folder(uri)) for uri in self.fast_model_uris]
         compared.append(fasttext_backends(self.data_dir, self.dataset))
         return [
-            _table(time_backends(backends, texts, self.rounds), len(texts)).assign(texts="distinct")
+            _table(time_backends(backends, texts, self.rounds, self.busy), len(texts)).assign(texts="distinct")
             for backends in compared
             if backends
         ]
 
 
-def _installed(names: Sequence[str]) -> list[TransformerBackend]:
+def _save_int8(folder: Path, train: Sequence[str], output: Path) -> None:
+    """Save a saved transformer with a version in int8, calibrated with training sentences."""
+    classifier: Any = models.load(folder, Inference("torch", "fp32"))
+    texts = list(train[: QuantizeConfig.sentences])
+    if isinstance(classifier, CalibratedClassifier):
+        inner: Any = classifier.classifier
+        models.save(CalibratedClassifier(inner.quantized(texts), classifier.temperature), output)
+    else:
+        models.save(classifier.quantized(texts), output)
+
+
+def _available(names: Sequence[str]) -> list[TransformerBackend]:
     backends = [TRANSFORMER_BACKENDS[name] for name in names]
-    installed = [backend for backend in backends if backend.is_installed()]
+    installed = [backend for backend in backends if backend.is_available()]
     if not installed:
         raise ClaimkindError(f"nothing is installed for {', '.join(names)}: pip install 'claimkind[bench]'")
     return installed
