@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from claimkind.command import COMMANDS, command
-from claimkind.config import nearest
+from claimkind.config import SCHEMAS, nearest
 
 _PACKAGE = Path(__file__).parent
 
@@ -33,10 +33,14 @@ def config_folder() -> Path:
 
 
 def _usage() -> str:
-    names = "\n".join(f"  {name.replace('_', '-')}" for name in COMMANDS)
+    names = "\n".join(f"  {name.replace('_', '-'):14}{_summary(name)}" for name in COMMANDS)
     return (
         f"usage: claimkind COMMAND key=value ...\n\ncommands (`claimkind COMMAND --help` lists the settings):\n{names}"
     )
+
+
+def _summary(name: str) -> str:
+    return (SCHEMAS[name].__doc__ or "").partition("\n")[0]
 
 
 if __name__ == "__main__":

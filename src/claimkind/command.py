@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "compare": "claimkind.evaluation.compare:run",
     "evaluate": "claimkind.evaluation.saved_model:run",
     "quantize": "claimkind.training.quantization:run",
+    "models": "claimkind.evaluation.registered:run",
     "audit_labels": "claimkind.evaluation.audit:run",
     "score": "claimkind.scoring.engine:run",
     "score_spark": "claimkind.scoring.spark:run",
@@ -114,7 +115,9 @@ def command(name: str, config_dir: Path) -> Callable[[], None]:
         arguments = options_first(sys.argv[1:])
         built = register_datasets(arguments, config_dir) if name != "build_dataset" else []
         if {"--help", "-h"} & {*arguments}:
-            print(help_text(name, config_dir, arguments, built))
+            text = help_text(name, config_dir, arguments, built)
+            program = Path(sys.argv[0]).name  # `claimkind train` where the package is installed
+            print(text.replace(f"python scripts/{name}.py", program) if " " in program else text)
             return
         with _exit_codes(name):
             sys.argv[1:] = check_arguments(arguments, name)

@@ -233,6 +233,20 @@ class EvaluateConfig:
     """The built dataset to evaluate on, by its name."""
     split: str = "test"
     """`validation` or `test`."""
+    # Your own labelled file
+    input: str | None = None
+    """A table with a text and a label in each row, to evaluate on instead of a built dataset; null: none."""
+    text_column: str = "text"
+    """Column of the input with the text."""
+    label_column: str = "label"
+    """Column of the input with the label."""
+    group_column: str | None = None
+    """Column of the input with what belongs together, such as the article; intervals resample groups. Null makes each
+    row a group."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """By label of the input the label that it means, as in `labels={fact: factual, guess: speculative}`; not needed for
+    `factual`, `speculative` and `opinion`."""
+    # Run
     probe: dict[str, Any] | None = None
     """An external test set to evaluate on instead of a built dataset: a file of `configs/probe/`."""
     experiment_name: str = "claimkind"
@@ -263,6 +277,20 @@ class QuantizeConfig:
     """Number of bootstrap samples for the intervals, at least 20."""
     paths: PathsConfig = field(default_factory=PathsConfig)
     """The folders."""
+
+
+@dataclass
+class ModelsConfig:
+    """List the registered models with their scores, show one, or choose the one that scoring uses."""
+
+    show: str | None = None
+    """Version or alias to show in detail; null lists all."""
+    champion: str | None = None
+    """Version that the alias is moved to, for example to go back to an earlier one; null moves nothing."""
+    registered_name: str = "claimkind"
+    """Name in MLflow's model registry."""
+    alias: str = "champion"
+    """Alias that `champion` moves."""
 
 
 @dataclass
@@ -397,6 +425,7 @@ SCHEMAS: dict[str, type] = {
     "build_dataset": BuildDatasetConfig,
     "train": TrainConfig,
     "tune": TuneConfig,
+    "models": ModelsConfig,
     "audit_labels": AuditLabelsConfig,
     "compare": CompareConfig,
     "evaluate": EvaluateConfig,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from claimkind import tracking
 from claimkind.config import EvaluateConfig, build, changed_settings
+from claimkind.dataset.labelled_file import LabelledFile, load_labelled_file
 from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import predictions_of
 from claimkind.errors import ClaimkindError
@@ -71,15 +72,22 @@ def run(config: EvaluateConfig) -> SavedModelResult:
         ClaimkindError: the model, the dataset, the probe or the behaviour suite is missing or invalid.
     """
     check_samples(config.bootstrap_samples)
+    _check_data(config.split, config.input, has_probe=bool(config.probe))
+    suite: Path | None = Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl"
+    if config.probe:
+        probe: Probe = build(config.probe, "probe", "claimkind.evaluation.probe")
+    elif config.input:
+        file = LabelledFile(
+            Path(config.input), config.text_column, config.label_column, config.group_column, config.labels
+        )
+        dataset, suite = load_labelled_file(file), None
+    else:
+        dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
     inference = Inference(config.inference.backend, config.inference.precision)
     classifier = tracking.fetch_model(config.model_uri, inference=inference)
     if config.probe:
-        probe: Probe = build(config.probe, "probe", "claimkind.evaluation.probe")
         report = report_on_probe(classifier, probe, config.bootstrap_samples)
     else:
-        _check_split(config.split)
-        dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
-        suite = Path(config.paths.seeds_dir) / "behaviour" / "pairs.jsonl"
         report = report_on_split(classifier, dataset, config.split, suite, config.bootstrap_samples)
     report = report._replace(title=f"{config.model_uri} on {report.title}")
     origin = tracking.origin_of(config.model_uri)
@@ -104,7 +112,7 @@ def report_on_probe(classifier: Predictor, probe: Probe, samples: int) -> SavedM
 
 
 def report_on_split(
-    classifier: Predictor, dataset: BuiltDataset, split: str, behaviour_suite: Path, samples: int
+    classifier: Predictor, dataset: BuiltDataset, split: str, behaviour_suite: Path | None, samples: int
 ) -> SavedModelResult:
     """Evaluate a classifier on a split of a dataset, and on the behaviour suite.
 
@@ -112,19 +120,23 @@ def report_on_split(
         classifier: fitted.
         dataset: built.
         split: `validation` or `test`.
-        behaviour_suite: file of the pairs.
+        behaviour_suite: file of the pairs; None leaves it out.
         samples: number of bootstrap samples.
     """
-    pairs = read_pairs(behaviour_suite)
+    pairs = read_pairs(behaviour_suite) if behaviour_suite else None
     rows = dataset.splits[split]
     predictions = predictions_for(rows, classifier.predict_proba(rows["text"][:]))
     evaluation = evaluate(predictions, samples=samples, abstain_below=classifier.abstain_below)
-    behaviour = pass_rates(classifier, pairs)
+    behaviour = None if pairs is None else pass_rates(classifier, pairs)
+    tables, metrics = tables_of(evaluation, predictions), evaluation.headlines(split)
+    if behaviour is not None:
+        tables["behaviour"] = behaviour
+        metrics["behaviour/pass_rate"] = float(behaviour["rate"].iloc[-1])
     return SavedModelResult(
         name=f"{dataset.name}/{split}",
         title=f"{dataset.name} {split}, fingerprint {dataset.fingerprint}, n = {evaluation.n:,}",
-        tables={**tables_of(evaluation, predictions), "behaviour": behaviour},
-        metrics=evaluation.headlines(split) | {"behaviour/pass_rate": float(behaviour["rate"].iloc[-1])},
+        tables=tables,
+        metrics=metrics,
         tags={"dataset": dataset.name, "dataset_fingerprint": dataset.fingerprint},
         description=description.page(
             description.headline(evaluation, f"`{dataset.name}` {split}"), description.weaknesses(evaluation)
@@ -138,7 +150,12 @@ def tables_of(evaluation: Evaluation, predictions: Predictions) -> dict[str, pd.
     return {"whole": _whole(evaluation), "classes": _classes(evaluation, predictions), **evaluation.tables}
 
 
-def _check_split(split: str) -> None:
+def _check_data(split: str, file: str | None, *, has_probe: bool) -> None:
+    """Refuse what cannot be evaluated before anything is read."""
+    if file and has_probe:
+        raise ClaimkindError("input and probe are two test sets, expected one: leave one of them out")
+    if file and split != "test":
+        raise ClaimkindError(f"split={split}, but a file is evaluated as a whole: leave split out")
     if split not in _SPLITS:
         raise ClaimkindError(f"split={split} holds no evaluated sentences, expected {' or '.join(_SPLITS)}")
 

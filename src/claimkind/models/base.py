@@ -118,6 +118,16 @@ class Explainable(Protocol):
 
 
 @runtime_checkable
+class Deterministic(Protocol):
+    """A classifier that learns the same for every seed."""
+
+    @property
+    def seed_has_no_effect(self) -> bool:
+        """Always true."""
+        ...
+
+
+@runtime_checkable
 class FineTunable(Protocol):
     """A fitted classifier whose training can go on with classes of another data set."""
 

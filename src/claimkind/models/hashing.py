@@ -63,7 +63,7 @@ class HashingSettings:
     em_steps: int = 3
     """Steps of expectation-maximisation, 0 to 100, where there are rows without a hard label."""
     seed: int = 0
-    """Seed of the solver."""
+    """Not used: the solver computes the same for every seed."""
 
     def __post_init__(self) -> None:
         check_ranges(self, ngrams=(1, 5), bits=(8, 26), C=(SMALLEST_C, np.inf), em_steps=(0, 100))
@@ -76,6 +76,7 @@ class HashingClassifier:
     """
 
     single_threaded = True
+    seed_has_no_effect = True
     compute_dtype = "fp32, CPU"
     abstain_below = 0.0
     evidence_weight = 1.0

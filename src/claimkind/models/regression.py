@@ -1,5 +1,6 @@
 """Logistic regression that learns from evidence by expectation-maximisation; shared by the linear families."""
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,7 @@ from claimkind.models.base import OnMetrics
 SMALLEST_C = 1e-8
 """With stronger regularisation, only the intercept of a regression is left."""
 _SMALLEST_SHARE = 1e-3
+_LOGGER = logging.getLogger(__name__)
 
 
 def new_regression(C: float, balanced: bool, seed: int) -> LogisticRegression:  # noqa: N803 - scikit-learn's name
@@ -50,11 +52,13 @@ def fit_regression(
     if hard.all() and classes < 2:
         raise ClaimkindError("the labelled training sentences are all of one class, expected two at least")
     first = hard if hard.all() or classes == len(LABELS) else np.ones_like(hard)
+    _LOGGER.info("fitting %d rows, %d features", int(first.sum()), features.shape[1])
     class_weights = _fit_shares(regression, features[first], evidence[first], weights[first])
     if hard.all():
         return
     regression.set_params(warm_start=True)
     for step in range(1, em_steps + 1):
+        _LOGGER.info("step %d of %d of expectation-maximisation, on %d rows", step, em_steps, len(evidence))
         joint = _posterior(regression, features, class_weights) * evidence
         if on_metrics:
             mean = np.average(np.log(joint.sum(axis=1) + 1e-12), weights=weights)

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -24,6 +25,7 @@ from claimkind.models.base import Examples, OnMetrics, check_examples, check_fit
 from claimkind.models.regression import SMALLEST_C, check_finite, fit_regression, in_label_order, new_regression
 from claimkind.models.settings import SETTINGS, check_ranges, load_settings, save_settings
 
+_LOGGER = logging.getLogger(__name__)
 _WEIGHTS, _NGRAMS = "tfidf.safetensors", "ngrams.json"
 _MOST_BYTES = 1 << 30  # of the n-grams
 _WORD = r"\w+|[^\w\s]"
@@ -66,7 +68,7 @@ class TfidfSettings:
     em_steps: int = 2
     """Steps of expectation-maximisation, 0 to 100, where there are rows without a hard label."""
     seed: int = 0
-    """Seed of the solver."""
+    """Not used: the solver computes the same for every seed."""
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -86,6 +88,7 @@ class TfidfClassifier:
     """Logistic regression on TF-IDF features: a strong and fast baseline."""
 
     single_threaded = True
+    seed_has_no_effect = True
     compute_dtype = "fp64, CPU"
     abstain_below = 0.0
     evidence_weight = 1.0
@@ -116,6 +119,7 @@ class TfidfClassifier:
         settings = self.settings
         extractor = _Features(self._ngram_ranges(), settings.cues, min_df=settings.min_df)
         try:
+            _LOGGER.info("counting n-grams in %d sentences", len(texts))
             features = extractor.fit_transform(texts)
         except ValueError as error:
             raise ClaimkindError(f"the training sentences give no features ({error}): lower model.min_df") from None

@@ -26,6 +26,7 @@ from claimkind.tracking.store import (
     run_exists,
     run_tags,
 )
+from claimkind.tracking.versions import Version, list_versions, set_alias
 from claimkind.tracking.views import view_page
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Origin",
     "Run",
     "Split",
+    "Version",
     "alias_lock",
     "end_killed_children",
     "end_killed_run",
@@ -47,6 +49,7 @@ __all__ = [
     "find_runs",
     "hint",
     "link_to_comparison",
+    "list_versions",
     "model_page",
     "origin_of",
     "prepare_store",
@@ -55,6 +58,7 @@ __all__ = [
     "run_of_alias",
     "run_page",
     "run_tags",
+    "set_alias",
     "start_run",
     "view_page",
 ]

@@ -86,7 +86,11 @@ def run(config: TrainConfig) -> TrainedRun | None:
         return None
     warn_of_other_builds(planned)
     with checkpoint_folder(planned.checkpoints, resume=planned.resume) as folder:
-        trained = train(planned, folder)
+        try:
+            trained = train(planned, folder)
+        except (KeyboardInterrupt, SystemExit):
+            _LOGGER.warning("stopped; to go on in the same run, repeat the command with resume=true")
+            raise
     if trained.unmet:
         error = ClaimkindError(f"{trained.unmet}; the model was saved, and gives every sentence a label")
         error.result = trained
@@ -210,6 +214,7 @@ def evaluate_and_log(
         raw: (n, 3) probabilities for the n rows of the split, before calibration.
         tracked: the open run.
     """
+    _LOGGER.info("evaluating on %s", split)
     predictions = predictions_for(planned.dataset.splits[split], calibrated.classifier.calibrate(raw))
     evaluation = evaluate(
         predictions,

@@ -14,7 +14,7 @@ from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.manifest import fingerprint
 from claimkind.metrics.bootstrap import check_samples
-from claimkind.models.base import Classifier, check_seed
+from claimkind.models.base import Classifier, Deterministic, check_seed
 from claimkind.models.calibration import check_precision
 from claimkind.training.distillation import Distillation, Excluded
 from claimkind.training.names import model_name, run_name
@@ -69,6 +69,8 @@ def plan(config: TrainConfig) -> Plan:
     config = replace(config, **resolve(config.model, config.evidence_weight, saved_models))
     settings = asdict(config)
     classifier = build(_initialised_from(config.init_from, config.model), "model", "claimkind.models")
+    if isinstance(classifier, Deterministic) and config.seed and not (config.max_labels or config.max_evidence):
+        _LOGGER.info("seed=%d changes nothing: this model learns the same for every seed", config.seed)
     dataset = load_dataset(config.paths.data_dir, config.dataset.name, changed_settings(config.dataset))
     weighting = RowWeighting(**{entry.name: settings[entry.name] for entry in fields(RowWeighting)})
     excluded = Excluded(config.dataset.contamination_hashes, config.dataset.near_duplicate_threshold)

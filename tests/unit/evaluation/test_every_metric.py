@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from claimkind.config import CompareConfig, DatasetConfig, DatasetNameConfig, EvaluateConfig, PathsConfig, TrainConfig
+from claimkind.errors import ClaimkindError
 from claimkind.evaluation import compare, saved_model
 from claimkind.labels import LABELS
 from claimkind.metrics.bootstrap import Estimate
@@ -101,3 +102,30 @@ def test_evaluate_logs_the_metrics_that_training_logs(results):
 
 def test_a_run_has_few_metrics(results):
     assert len(mlflow.get_run(results[0]).data.metrics) <= 20
+
+
+def test_a_labelled_file_is_evaluated_without_a_dataset(results, tmp_path):
+    (tmp_path / "mine.csv").write_text(
+        "sentence,kind\nThe mill in Arden closed.,fact\nIt may reopen.,guess\nA sad ruin.,view\n"
+    )
+    labels = {"fact": "factual", "guess": "speculative", "view": "opinion"}
+    given = {"input": str(tmp_path / "mine.csv"), "text_column": "sentence", "label_column": "kind", "labels": labels}
+    model_uri = mlflow.get_run(results[0]).data.tags["model_uri"]
+    found = saved_model.run(EvaluateConfig(model_uri=model_uri, bootstrap_samples=20, **given))
+    assert found.title.startswith(f"{model_uri} on mine test, fingerprint ")
+    assert found.title.endswith("n = 3")
+    assert "behaviour" not in found.tables and "test/macro_f1" in found.metrics
+    assert found.tags["dataset"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"input": "x.csv", "split": "validation"}, "split=validation, but a file is evaluated as a whole"),
+        ({"input": "x.csv", "probe": {"_target_": "x"}}, "input and probe are two test sets, expected one"),
+        ({"split": "train"}, "split=train holds no evaluated sentences"),
+    ],
+)
+def test_test_sets_that_cannot_be_are_refused_before_the_model_is_fetched(settings, sentence):
+    with pytest.raises(ClaimkindError, match=sentence):
+        saved_model.run(EvaluateConfig(model_uri="models:/nowhere@x", **settings))

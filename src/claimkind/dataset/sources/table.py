@@ -129,7 +129,7 @@ class Table:
             if column not in table:
                 raise ClaimkindError(
                     f"{path} has no column {column!r}, expected one of its columns "
-                    f"{', '.join(map(str, table.columns))}: correct the source's settings"
+                    f"{', '.join(map(str, table.columns))}: change the name of the column in the settings"
                 )
 
     def _source_labels(self, values: pd.Series, path: Path) -> pd.Series:
@@ -139,7 +139,9 @@ class Table:
         known = {**{label: label for label in self.own_labels or {}}, **(self.source_labels or {})}
         unknown = sorted(set(values) - set(known)) if known else []
         if unknown:
-            raise ClaimkindError(f"{path} has the label {unknown[0]!r}, expected one of {', '.join(known)}: map it too")
+            raise ClaimkindError(
+                f"{path} has the label {unknown[0]!r}, expected one of {', '.join(known)}: map it, or correct the file"
+            )
         return values.map(known) if known else values
 
 

@@ -125,7 +125,10 @@ def test_labels_that_contradict_each_other_are_named(tmp_path):
     ("settings", "sentence"),
     [
         ({"text_column": "text"}, r"train\.csv has no column 'text', expected one of its columns Sentence, Label"),
-        ({"source_labels": {"OBJ": "OBJ"}}, r"train\.csv has the label 'SUBJ', expected one of OBJ: map it too"),
+        (
+            {"source_labels": {"OBJ": "OBJ"}},
+            r"train\.csv has the label 'SUBJ', expected one of OBJ: map it, or correct",
+        ),
         ({"own_labels": {"OBJ": "fact"}}, r"own_labels maps to 'fact', expected one of factual"),
         ({"separator": ";"}, r"has no column 'Sentence'"),
     ],
