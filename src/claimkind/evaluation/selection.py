@@ -251,7 +251,7 @@ def _of_seeds(name: str, probabilities: Sequence[np.ndarray]) -> np.ndarray:
         if not any(np.array_equal(own, other) for other in distinct):
             distinct.append(own)
     if len(distinct) < len(probabilities):
-        _LOGGER.info(
-            "%s: %d runs predict the same as another seed, and count once", name, len(probabilities) - len(distinct)
-        )
+        repeated = len(probabilities) - len(distinct)
+        runs = "1 run predicts" if repeated == 1 else f"{repeated} runs predict"
+        _LOGGER.info("%s: %s the same as another seed, not counted again", name, runs)
     return np.stack(distinct)

@@ -1,6 +1,7 @@
 """Saved models in the MLflow store: registering them, finding them and fetching their files."""
 
 import contextlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,8 @@ def register(run_id: str, name: str, alias: str, reason: str = "") -> int:
     try:
         run = mlflow.get_run(run_id)
         tags = _version_tags(run, reason)
-        version = mlflow.register_model(run.data.tags["model_uri"], name, tags=tags).version
+        with contextlib.redirect_stderr(io.StringIO()):  # MLflow prints what `promote` says
+            version = mlflow.register_model(run.data.tags["model_uri"], name, tags=tags).version
         client = mlflow.MlflowClient()
         client.update_model_version(name, version, _description(run, reason))
         client.set_registered_model_alias(name, alias, version)

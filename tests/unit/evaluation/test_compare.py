@@ -123,7 +123,7 @@ def test_runs_that_predict_the_same_count_as_one_seed(experiment, caplog):
     table = experiment.compare()
     assert table["seeds"].to_dict() == {"mine": 1, "other": 1}
     assert table.loc["mine", "± seeds"] == ""
-    assert "mine: 2 runs predict the same as another seed, and count once" in caplog.text
+    assert "mine: 2 runs predict the same as another seed, not counted again" in caplog.text
 
 
 def test_a_parameter_that_is_not_set_is_not_in_a_name(experiment):
