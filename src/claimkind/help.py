@@ -55,7 +55,7 @@ def help_text(name: str, config_dir: Path, given: Sequence[str], built: Sequence
     chosen = {group: settings.get(group, groups[group]) for group in groups if group in settings or len(groups) == 1}
     parts = [
         f"python scripts/{name}.py [setting=value …] [option …]",
-        textwrap.fill(inspect.cleandoc(schema.__doc__ or ""), _width()),
+        textwrap.fill(" ".join((schema.__doc__ or "").replace("`", "").split()), _width()),
         _block("Examples:", examples(name, config_dir)),
         *_choices(name, config_dir, groups, built),
         *_settings(schema, groups),
