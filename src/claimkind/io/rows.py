@@ -108,7 +108,7 @@ def problem_of(row: dict[str, Any], text_column: str) -> str | None:
     if str(text).strip() in _NULLS:
         return f"no text but {str(text).strip()}"
     if len(str(text)) > LONGEST_TEXT:
-        return f"longer than {LONGEST_TEXT:,} characters"
+        return f"longer than {LONGEST_TEXT:,} characters: split it into several"
     try:
         return "no valid UTF-8" if any(map(_is_undecoded, (text, *row, *row.values()))) else None
     except RecursionError:

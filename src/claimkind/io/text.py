@@ -35,7 +35,7 @@ def _decoded(file: InputFile) -> str:
     with file.open() as stream:
         data = stream.read(_MOST_BYTES * LONGEST_TEXT + 1)
     if len(data) > _MOST_BYTES * LONGEST_TEXT:
-        raise UnreadableError(f"longer than {LONGEST_TEXT:,} characters")
+        raise UnreadableError(f"longer than {LONGEST_TEXT:,} characters: split it into several")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:

@@ -1,6 +1,7 @@
 """The scoring engine: read in chunks, split documents into sentences, label, write, and lose nothing on the way."""
 
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from claimkind.scoring.summary import Summary
 from claimkind.scoring.workers import Labeller, label_chunks
 from claimkind.text.blocks import SENTENCE
 
+_LOGGER = logging.getLogger(__name__)
 _ADDED_COLUMNS = (*OUTPUT_COLUMNS, "windows")
 
 
@@ -151,6 +153,8 @@ def _check_files(source: Path, output: Path, report: Path | None) -> tuple[Journ
     for name, path, written in (("output", output, journal.written), ("report", report, reports)):
         if not inputs.isdisjoint(one.resolve() for one in written):
             raise ClaimkindError(f"{name}={path} would overwrite input={source}: choose another name")
+    if output.exists():
+        _LOGGER.info("%s exists, and is replaced when scoring is complete", output)
     return journal, listing
 
 

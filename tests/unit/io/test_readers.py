@@ -45,7 +45,8 @@ def test_bad_json_lines_are_rejected(tmp_path):
     ]  # fmt: skip
     assert rejected == {
         1: "no JSON", 2: "no column 'text'", 3: "no text", 4: "no text", 5: "no JSON object",
-        6: "no valid UTF-8", 7: "longer than 1,000,000 characters", 9: "no valid UTF-8", 10: "no valid UTF-8",
+        6: "no valid UTF-8", 7: "longer than 1,000,000 characters: split it into several",
+        9: "no valid UTF-8", 10: "no valid UTF-8",
         11: "no JSON", 12: "nested too deep",
     }  # fmt: skip
 
@@ -224,8 +225,8 @@ def test_a_document_that_is_no_text_is_rejected(tmp_path):
     reasons = {
         "a.txt": "holds no text, expected text in UTF-8, UTF-16 or Windows-1252: convert it",
         "b.txt": "no text",
-        "c.txt": "longer than 1,000,000 characters",
-        "d.txt": "longer than 1,000,000 characters",
+        "c.txt": "longer than 1,000,000 characters: split it into several",
+        "d.txt": "longer than 1,000,000 characters: split it into several",
     }
     rows = {"a.txt": None, "b.txt": 0, "c.txt": 0, "d.txt": None}
     assert found == {name: [Rejected(name, rows[name], reason)] for name, reason in reasons.items()}

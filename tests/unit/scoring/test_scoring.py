@@ -587,6 +587,14 @@ def test_a_report_names_the_model_the_shares_and_what_was_not_read(tmp_path, mon
     assert all(f'<section id="{name}">' in page for name, *_ in links)
 
 
+def test_an_output_that_exists_is_announced_before_it_is_replaced(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "in.txt").write_text("Sun.")
+    for expected in (0, 1):
+        score(monkeypatch, tmp_path / "in.txt", tmp_path / "out.csv")
+        assert caplog.text.count(f"{tmp_path}/out.csv exists, and is replaced when scoring is complete") == expected
+
+
 def test_a_report_on_rows_counts_rows_and_shows_their_ids(tmp_path, monkeypatch):
     (tmp_path / "in.csv").write_text("id,text\nr7,Sun.\nr8,It may rain.\n")
     score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv", report=str(tmp_path / "r.html"))

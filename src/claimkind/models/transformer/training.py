@@ -236,7 +236,24 @@ def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
 
 
 class _ProgressBar(ProgressCallback):
-    """The progress bar of the `Trainer`, with the newest metrics on it instead of one line for each."""
+    """The progress bar of the `Trainer`, labelled, with the newest metrics on it instead of one line for each."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        super().on_train_begin(args, state, control, **kwargs)
+        if self.training_bar is not None:
+            self.training_bar.set_description("training", refresh=False)
+
+    def on_prediction_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        eval_dataloader: Any = None,
+        **_: Any,
+    ) -> None:
+        """Show no second bar: validation takes seconds."""
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
