@@ -50,7 +50,8 @@ def run(config: ModelsConfig) -> ModelList:
     versions = tracking.list_versions(config.registered_name)
     if config.champion:
         chosen = _find(versions, config.champion, "champion")
-        tracking.set_alias(config.registered_name, config.alias, chosen.number)
+        with tracking.alias_lock(config.registered_name, config.alias):  # a promotion may be under way
+            tracking.set_alias(config.registered_name, config.alias, chosen.number)
         done = f"models:/{config.registered_name}@{config.alias} is version {chosen.number} now: {chosen.run}"
         return ModelList(config.registered_name, versions, chosen, done)
     chosen_or_none = _find(versions, config.show, "show") if config.show else None
