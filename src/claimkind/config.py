@@ -413,7 +413,7 @@ class PublishConfig:
 
 @dataclass
 class UiConfig:
-    """Show the runs in the MLflow UI, served for this machine only, and print the address of the leaderboard."""
+    """Serve the MLflow UI on this machine only, and print the address of the leaderboard."""
 
     port: int = 5000
     """Port of the server on 127.0.0.1. The links that other scripts print are for 5000."""
