@@ -324,6 +324,9 @@ class ScoreConfig:
     """An HTML file to write, with the sentences and their labels; null writes none."""
     explain: bool = False
     """Whether the report shows which words speak for a label; takes about thirty times as long."""
+    escape_formulas: bool = True
+    """Whether cells of CSV output that a spreadsheet would compute get an apostrophe in front, which makes them text:
+    those that begin with `=`, `+`, `-` or `@` and are no number."""
     # Tables
     text_column: str = "text"
     """Column of the input with the text."""
@@ -373,6 +376,9 @@ class ScoreSparkConfig:
     """A format that Spark knows; `auto` goes by the ending, and takes parquet where there is none."""
     output_format: str = "auto"
     """As `input_format`."""
+    escape_formulas: bool = True
+    """Whether cells of CSV output that a spreadsheet would compute get an apostrophe in front, which makes them text:
+    those that begin with `=`, `+`, `-` or `@` and are no number."""
     # Spark
     env_manager: str = "local"
     """Where workers run the model: `local`, in their own environment; `virtualenv`, `uv` or `conda`, in one that MLflow

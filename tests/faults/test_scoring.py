@@ -115,6 +115,27 @@ def test_a_damaged_journal_is_one_sentence(model, tmp_path, monkeypatch):
         score(model, source, output)
 
 
+def test_formulas_are_escaped_in_csv_and_in_the_report_they_are_as_they_were(model, tmp_path, monkeypatch):
+    texts = ["=HYPERLINK(A1)", "-5", "'=1", "Rain fell."]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text, "=n": "@a"}) + "\n" for text in texts))
+    settings = {"chunk_size": 2, "report": str(tmp_path / "r.html")}
+    score(model, tmp_path / "in.jsonl", tmp_path / "whole.csv", **settings)
+    whole = (tmp_path / "r.html").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, parts=1)
+        score(model, tmp_path / "in.jsonl", tmp_path / "out.csv", **settings)
+    with pytest.raises(ClaimkindError, match="holds parts made with another escape_formulas"):
+        score(model, tmp_path / "in.jsonl", tmp_path / "out.csv", escape_formulas=False, **settings)
+    score(model, tmp_path / "in.jsonl", tmp_path / "out.csv", **settings)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert (tmp_path / "r.html").read_bytes() == whole
+    written = pd.read_csv(tmp_path / "out.csv", dtype=str)
+    assert written["text"].tolist() == ["'=HYPERLINK(A1)", "-5", "''=1", "Rain fell."]
+    assert set(written["'=n"]) == {"'@a"}
+    score(model, tmp_path / "in.jsonl", tmp_path / "plain.csv", escape_formulas=False)
+    assert pd.read_csv(tmp_path / "plain.csv", dtype=str)["text"].tolist() == texts
+
+
 def flip(content):
     return content[:40] + bytes([content[40] ^ 1]) + content[41:]
 

@@ -138,3 +138,16 @@ def test_without_spark_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.errors", None)
     with pytest.raises(ClaimkindError, match=r"pyspark is not installed, expected the extra spark: pip install"):
         spark.run(settings("models:/m-1"))
+
+
+@pytest.mark.spark
+def test_formulas_are_escaped_in_csv_as_by_the_local_engine(logged, monkeypatch):
+    folder, uri = logged
+    monkeypatch.chdir(folder)
+    texts = ["=1+1", "-5", "'=1", "- an item", "+1-555-0100", "@a", "Rain fell.", "-1,5%"]
+    pd.DataFrame({"id": range(len(texts)), "text": texts, "=n": texts}).to_parquet("formulas.parquet", index=False)
+    spark.run(settings(uri, input="formulas.parquet", output="formulas.csv"))
+    engine.run(ScoreConfig(input="formulas.parquet", output="local.csv", model_uri=uri))
+    with_spark = pd.concat(pd.read_csv(path, dtype=str) for path in sorted(Path("formulas.csv").glob("part-*")))
+    local = pd.read_csv("local.csv", dtype=str)
+    assert with_spark[["text", "'=n"]].to_numpy().tolist() == local[["text", "'=n"]].to_numpy().tolist()

@@ -14,6 +14,7 @@ from claimkind.config import AuditLabelsConfig, build, changed_settings
 from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.dataset.rows import SPLITS, with_names
 from claimkind.errors import ClaimkindError
+from claimkind.io import formulas
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS, label_indices, one_hot
 from claimkind.manifest import atomic_write, lock
 from claimkind.models.base import Classifier, check_seed
@@ -72,7 +73,7 @@ def _audit(config: AuditLabelsConfig, output: Path) -> Audit:
     output.parent.mkdir(parents=True, exist_ok=True)
     _check(output, config.folds)  # somebody may have written corrections meanwhile
     with atomic_write(output) as draft:
-        ranked.to_csv(draft, index=False)
+        formulas.escape(ranked).to_csv(draft, index=False)  # made to be opened in a spreadsheet
     return Audit(output, ranked)
 
 

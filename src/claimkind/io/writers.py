@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from claimkind.errors import ClaimkindError
+from claimkind.io import formulas
 from claimkind.io.base import Output
 from claimkind.io.formats import OUTPUTS
 from claimkind.labels import PROBABILITY_COLUMNS
 from claimkind.manifest import atomic_write
 
+_FOR_SPREADSHEETS = (".csv",)
 _PAGES = (".html", ".htm")
 _LONGEST_NAME = 200  # bytes; file systems allow 255, and the names of parts and drafts are longer
 # Formats without types give all cells as text.
@@ -74,15 +76,24 @@ def make_folder(folder: Path, setting: str) -> None:
         ) from None
 
 
-def write_part(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows to a file of their own, in the format of its ending."""
+def write_part(rows: pd.DataFrame, path: Path, *, escape_formulas: bool = False) -> None:
+    """Write rows to a file of their own, in the format of its ending; see `read_part`."""
+    if escape_formulas and path.suffix.lower() in _FOR_SPREADSHEETS:
+        rows = formulas.escape(rows)
     with atomic_write(path, synced=False) as draft:  # a part that a power failure cut off is known by its digest
         _output_of(path).write(rows, draft)
 
 
-def read_part(path: Path) -> pd.DataFrame:
-    """Read a part again, with the numbers of the scoring engine as numbers and other columns as the format has them."""
+def read_part(path: Path, *, escape_formulas: bool = False) -> pd.DataFrame:
+    """Read a part again, with the numbers of the scoring engine as numbers and other columns as the format has them.
+
+    Args:
+        path: the part.
+        escape_formulas: whether `write_part` escaped what is a formula for spreadsheets; only in CSV files.
+    """
     rows = _output_of(path).read(path)
+    if escape_formulas and path.suffix.lower() in _FOR_SPREADSHEETS:
+        rows = formulas.unescape(rows)
     numbers = {name: pd.to_numeric(rows[name]).astype(kind) for name, kind in _NUMBERS.items() if name in rows}
     return rows.assign(**numbers)
 

@@ -65,6 +65,7 @@ class Job:
             "model": sha256_file(self.labeller.folder / MANIFEST)[:16],
             "version": __version__,
             "code": code_digest(),
+            "escape_formulas": self.journal.escape_formulas,
             "compute_dtype": self.labeller.classifier.compute_dtype,
             **vars(self.options),
         }
@@ -86,7 +87,8 @@ def run(config: ScoreConfig) -> Summary:
     _check_processes(config.processes)
     report = _prepare_report(config.report, explain=config.explain)
     with open_path(config.input) as source:
-        journal, listing = _check_files(source, Path(config.output), report)
+        journal = Journal(Path(config.output), escape_formulas=config.escape_formulas)
+        listing = _check_files(source, journal, report)
         folder, reference = _fetch_model(config.model_uri)
         only_kind = SENTENCE if options.kinds == "sentences" and splits_any(listing.files, options) else None
         inference = Inference(config.inference.backend, config.inference.precision)
@@ -143,19 +145,18 @@ def _prepare_report(report: str | None, *, explain: bool) -> Path | None:
     return Path(report)
 
 
-def _check_files(source: Path, output: Path, report: Path | None) -> tuple[Journal, Listing]:
+def _check_files(source: Path, journal: Journal, report: Path | None) -> Listing:
     """Find the input's files, and refuse an output or a report that would overwrite one of them."""
-    check_output(output)
-    journal = Journal(output)
+    check_output(journal.output)
     reports = [report] if report else []
     listing = list_files(source, [*journal.written, *reports])
     inputs = {file.path.resolve() for file in listing.files}
-    for name, path, written in (("output", output, journal.written), ("report", report, reports)):
+    for name, path, written in (("output", journal.output, journal.written), ("report", report, reports)):
         if not inputs.isdisjoint(one.resolve() for one in written):
             raise ClaimkindError(f"{name}={path} would overwrite input={source}: choose another name")
-    if output.exists():
-        _LOGGER.info("%s exists, and is replaced when scoring is complete", output)
-    return journal, listing
+    if journal.output.exists():
+        _LOGGER.info("%s exists, and is replaced when scoring is complete", journal.output)
+    return listing
 
 
 def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:

@@ -49,9 +49,14 @@ class Journal:
     later, is scored again.
     """
 
-    def __init__(self, output: Path) -> None:
-        """Open the journal of an output; its parts are in a folder of the same name with `.parts` added."""
-        self.output = output
+    def __init__(self, output: Path, *, escape_formulas: bool = False) -> None:
+        """Open the journal of an output; its parts are in a folder of the same name with `.parts` added.
+
+        Args:
+            output: the file.
+            escape_formulas: whether a CSV file gets an apostrophe before what is a formula for spreadsheets.
+        """
+        self.output, self.escape_formulas = output, escape_formulas
         self.folder = output.with_name(f"{output.name}.parts")
         self.gone = output.with_name(f".{output.name}.parts.gone")
         self.rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
@@ -171,7 +176,7 @@ class Journal:
         if rejected:
             with atomic_write(notes, synced=False) as draft:
                 draft.write_text("".join(json.dumps(r._asdict()) + "\n" for r in rejected), encoding="utf-8")
-        write_part(rows, self._part(number))
+        write_part(rows, self._part(number), escape_formulas=self.escape_formulas)
         part = Part(len(rows), sha256_file(self._part(number)), sha256_file(notes) if rejected else None)
         with (self.folder / _PARTS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(part._asdict()) + "\n")
@@ -181,7 +186,8 @@ class Journal:
         """The rows of a finished part, and those that were rejected in it."""
         notes = self._notes(number)
         lines = notes.read_text(encoding="utf-8").splitlines() if notes.is_file() else []
-        return read_part(self._part(number)), [Rejected(**json.loads(line)) for line in lines]
+        rows = read_part(self._part(number), escape_formulas=self.escape_formulas)
+        return rows, [Rejected(**json.loads(line)) for line in lines]
 
     def finish(self, parts: int, *, any_rows: bool) -> None:
         """Join the parts into the output, and the notes on rejected rows into another file; then delete the parts.

@@ -18,6 +18,7 @@ from claimkind import tracking
 from claimkind.config import ScoreSparkConfig
 from claimkind.errors import ClaimkindError
 from claimkind.io.columns import rename_reserved_columns
+from claimkind.io.formulas import FORMULA, NUMBER
 from claimkind.models.inference import BACKEND_VARIABLE, PRECISION_VARIABLE, Inference
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring.summary import counts_in_words
@@ -98,7 +99,10 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
             _check_replaceable(session, output.path)
         rows = _spread(session, _read(session, source))
         label = _model_udf(session, config.model_uri, config.env_manager)
-        _write(_labelled(rows, label, config.text_column), output, overwrite=config.overwrite)
+        labelled = _labelled(rows, label, config.text_column)
+        if config.escape_formulas and output.form == "csv":
+            labelled = _with_escaped_formulas(labelled)
+        _write(labelled, output, overwrite=config.overwrite)
         counts = _count_labels(_read(session, output))
     except errors as error:
         raise _explained(error, output) from None
@@ -242,6 +246,20 @@ def _labelled(rows: "DataFrame", label: Any, text_column: str) -> "DataFrame":
         *[f"`{renamed}`" for renamed in names.values()],
         *[functions.col(f"{answer}.{name}").alias(name) for name in OUTPUT_COLUMNS],
     )
+
+
+def _with_escaped_formulas(rows: "DataFrame") -> "DataFrame":
+    """Rows as `claimkind.io.formulas.escape` gives them."""
+    from pyspark.sql import functions
+
+    columns = []
+    for name, kind in rows.dtypes:
+        cell = functions.col(f"`{name}`")
+        if kind == "string":
+            is_formula = cell.rlike(f"^{FORMULA}") & ~cell.rlike(f"^{NUMBER}$")
+            cell = functions.when(is_formula, functions.concat(functions.lit("'"), cell)).otherwise(cell)
+        columns.append(cell.alias(f"'{name}" if re.match(FORMULA, name) else name))
+    return rows.select(*columns)
 
 
 def _check_replaceable(session: "SparkSession", output: str) -> None:
