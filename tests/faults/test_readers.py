@@ -1,6 +1,8 @@
 """Whatever the bytes of a file, each of its rows is scored or rejected, and nothing but one sentence is raised."""
 
+import contextlib
 import csv
+import itertools
 import json
 import os
 import random
@@ -129,3 +131,14 @@ def test_any_damage_to_a_file_is_one_sentence(ending, tmp_path):
             list(read_rows(InputFile(path, path.name), Columns(), TableOptions()))
         except ClaimkindError as error:
             assert path.name in str(error) and "\n" not in str(error)
+
+
+def test_no_changed_byte_of_a_parquet_file_loses_rows_without_a_word(tmp_path):
+    path = tmp_path / "in.parquet"
+    pa.parquet.write_table(pa.table({"text": [f"Sun {n}." for n in range(7)]}), path)
+    whole = path.read_bytes()
+    for place, changed in itertools.product(range(len(whole)), (1, 2, 0x7F)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ changed]) + whole[place + 1 :])
+        with contextlib.suppress(ClaimkindError):
+            scored, rejected = read(path)
+            assert len(scored) + len(rejected) == 7 or rejected[-1].row is None, (place, changed)

@@ -11,8 +11,10 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
-"""What reading a file may raise, a compressed one included; the last one is for unusual methods of compression."""
+DAMAGED = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException,
+)  # fmt: skip
+"""What reading a file may raise, a compressed one included; NotImplementedError is for unusual compressions."""
 
 
 def _open_zstandard(path: Path, mode: str) -> Any:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from claimkind.errors import first_line
-from claimkind.io.base import Format, Output, Row, Table, TableOptions
+from claimkind.io.base import Format, Output, Row, Table, TableOptions, UnreadableError
 from claimkind.io.input_file import InputFile
 from claimkind.io.lines import HELD
 from claimkind.io.values import all_as_text
@@ -25,16 +25,19 @@ def read(file: InputFile, options: TableOptions) -> Table:
 
 
 def _rows(path: Path, size: int) -> Iterator[list[Row]]:
-    file = pq.ParquetFile(path)
+    file, rows = pq.ParquetFile(path), 0
     # Group by group: pyarrow frees what it read of a group only when an iteration ends.
     for group in range(file.num_row_groups):
         at_once = max(1, min(size, HELD // _bytes_per_row(file, group)))
         for read in file.iter_batches(batch_size=at_once, row_groups=[group]):
             batch = _with_times_as_text(read)
+            rows += len(batch)
             try:
                 yield [Row(values) for values in batch.to_pylist()]
             except (ValueError, OverflowError):
                 yield [_row_of(batch.slice(number, 1)) for number in range(len(batch))]
+    if rows != file.metadata.num_rows:  # of a damaged file, pyarrow may read fewer rows without an error
+        raise UnreadableError(f"states {file.metadata.num_rows:,} rows and holds {rows:,}: fetch it again")
 
 
 def _with_times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
