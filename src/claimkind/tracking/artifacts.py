@@ -4,6 +4,7 @@ MLflow writes a file into the folder of a registered model when it is fetched, w
 """
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import mlflow
 from mlflow.models import Model
-from mlflow.models.model import ModelInfo
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
@@ -19,18 +19,30 @@ from claimkind.tracking.database import located
 
 
 def model_folder(model_uri: str) -> Path:
-    """The folder of a logged model; downloaded if it is not on this machine.
+    """The folder of a logged model; if it is not on this machine, a copy that is deleted when this process ends.
 
     Raises:
         MlflowException: there is no such model, or the store does not answer.
     """
-    return _local_model(model_uri) or Path(mlflow.artifacts.download_artifacts(model_uri))
+    uri = _artifact_uri(model_uri)
+    folder = _local(uri)
+    return folder if folder and folder.is_dir() else _downloaded(uri)
 
 
-def model_info(model_uri: str) -> Model | ModelInfo:
+def model_info(model_uri: str) -> Model:
     """What MLflow knows about a logged model, such as its run; for errors see `model_folder`."""
-    folder = _local_model(model_uri)
-    return Model.load(str(folder)) if folder else mlflow.models.get_model_info(model_uri)
+    return Model.load(str(model_folder(model_uri)))
+
+
+@functools.cache
+def _downloaded(uri: str) -> Path:
+    """A copy of a model's folder, made once for each process."""
+    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=tempfile.mkdtemp(dir=_downloads().name)))
+
+
+@functools.cache
+def _downloads() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="claimkind-")
 
 
 @contextlib.contextmanager
@@ -48,15 +60,14 @@ def run_artifact(run_id: str, name: str) -> Iterator[Path]:
         yield Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=scratch))
 
 
-def _local_model(model_uri: str) -> Path | None:
-    """The folder of a logged model on this machine; None if it is elsewhere, or not where the store says."""
+def _artifact_uri(model_uri: str) -> str:
+    """Where the files of a logged model are."""
     uri = model_uri
     while ModelsArtifactRepository.is_models_uri(uri):  # a version of a registered model names the logged one
         uri = ModelsArtifactRepository.get_underlying_uri(uri)
     if RunsArtifactRepository.is_runs_uri(uri):
         uri = RunsArtifactRepository.get_underlying_uri(uri)
-    folder = _local(uri)
-    return folder if folder and folder.is_dir() else None
+    return uri
 
 
 def _local(uri: str) -> Path | None:
