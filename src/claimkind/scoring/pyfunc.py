@@ -37,7 +37,7 @@ class SentenceModel(PythonModel):
             The columns of `claimkind.models.prediction.label_texts`, a row for each text.
 
         Raises:
-            MlflowException: a text is a list or an object.
+            MlflowException: a text is a list or an object, or longer than a row that scoring takes.
         """
         from claimkind.models.prediction import label_texts
         from claimkind.text.visible import is_blank
@@ -53,6 +53,8 @@ class SentenceModel(PythonModel):
 
 def _texts(column: pd.Series) -> pd.Series:
     """The texts of a column, with the empty text where one is missing."""
+    from claimkind.io.lines import LONGEST_TEXT
+
     cells = column.tolist()
     if len(cells) == 1 and isinstance(cells[0], list | tuple | np.ndarray):
         cells = list(cells[0])
@@ -60,6 +62,10 @@ def _texts(column: pd.Series) -> pd.Series:
         if isinstance(cell, list | tuple | dict | np.ndarray):
             raise MlflowException.invalid_parameter_value(
                 f"text is {type(cell).__name__}, expected a string in each row: give a row for each text"
+            )
+        if isinstance(cell, str) and len(cell) > LONGEST_TEXT:
+            raise MlflowException.invalid_parameter_value(
+                f"text has {len(cell):,} characters, expected at most {LONGEST_TEXT:,}: split it"
             )
     return pd.Series(["" if pd.isna(cell) else str(cell) for cell in cells], dtype=object)
 

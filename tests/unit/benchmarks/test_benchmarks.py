@@ -5,12 +5,13 @@ import logging
 import numpy as np
 import pytest
 
-from claimkind import models
+from claimkind import models, tracking
 from claimkind.benchmarks.base import run
 from claimkind.benchmarks.baselines import PlainTrainer
 from claimkind.benchmarks.build import BuildBenchmark
 from claimkind.benchmarks.quality import QualityBenchmark
 from claimkind.benchmarks.scale import ScaleBenchmark
+from claimkind.benchmarks.serving import ServingBenchmark, send
 from claimkind.benchmarks.throughput import ThroughputBenchmark, with_long_texts
 from claimkind.config import BenchmarkConfig
 from claimkind.errors import ClaimkindError
@@ -122,3 +123,28 @@ def test_long_texts_replace_some_sentences_and_leave_the_others() -> None:
     mixed = with_long_texts(texts, 2, np.random.default_rng(0))
     changed = [new for old, new in zip(texts, mixed, strict=True) if new != old]
     assert [len(text.split()) for text in changed] == [512, 512]
+
+
+@pytest.mark.parametrize("changed", [{"model_uris": []}, {"clients": 0}, {"seconds": 0}, {"workers": -1}])
+def test_wrong_settings_of_a_serving_benchmark_are_refused(changed) -> None:
+    with pytest.raises(ClaimkindError, match=f"benchmark.{next(iter(changed))}"):
+        ServingBenchmark("tiny", "data", **{"model_uris": ["models:/m-1"], **changed})
+
+
+@pytest.mark.slow
+def test_the_serving_benchmark_counts_requests_and_errors(in_workspace) -> None:
+    with tracking.start_run("serving", "model", {}) as tracked:
+        uri = tracked.log_model(HashingClassifier(HashingSettings(bits=10)).fit(TEXTS, one_hot(NAMES)))
+    table = ServingBenchmark("tiny", str(in_workspace / "data"), [uri], clients=4, seconds=3).measure()
+    (row,) = table.to_dict("records")
+    assert row["requests"] > 10
+    assert row["errors"] == 0
+    assert 0 < row["p50 ms"] <= row["p99 ms"] <= row["slowest ms"]
+    assert 50 < row["MiB after a tenth"] < 10_000
+    assert send("http://127.0.0.1:9/", "x").status == 0
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_there_cannot_be_served(in_workspace) -> None:
+    with pytest.raises(ClaimkindError, match="mlflow models serve -m models:/m-none does not start"):
+        ServingBenchmark("tiny", str(in_workspace / "data"), ["models:/m-none"], seconds=1).measure()

@@ -82,6 +82,43 @@ def test_a_logged_model_takes_a_dictionary_of_lists(logged):
     assert logged.predict({"text": TEXTS})["label"].tolist() == by_rows["label"].tolist()
 
 
+def split(*rows, columns=("text",)):
+    return json.dumps({"dataframe_split": {"columns": columns, "data": rows}})
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "sentence"),
+    [
+        (split(["word " * 2_000_000]), "json", "text has 10,000,000 characters, expected at most 1,000,000: split it"),
+        (split(["a"], columns=["body"]), "json", "missing inputs ['text']"),
+        (split(["a", "b"]), "json", "not a valid dataframe"),
+        ("hello", "json", "valid JSON"),
+        ("", "json", "valid JSON"),
+        ("null", "json", "must be a JSON dictionary"),
+        ("[]", "json", "must be a JSON dictionary"),
+        ('{"inputs": 3}', "json", "Failed to enforce schema"),
+        (b"\xff\xfe\x00", "json", "valid JSON"),
+        ("a,b\n1,2", "csv", "missing inputs ['text']"),
+    ],
+    ids=[*"abcdefghij"],
+)
+def test_a_request_that_is_none_is_answered_with_a_sentence(body, kind, sentence, logged):
+    client = TestClient(scoring_server.init(logged), raise_server_exceptions=False)
+    headers = {"Content-Type": "application/json" if kind == "json" else "text/csv"}
+    answer = client.post("/invocations", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert sentence in answer.json()["message"]
+
+
+def test_the_server_goes_on_after_requests_that_mlflow_does_not_parse(logged):
+    # MLflow answers them with 500; docs/scoring.md says so.
+    client = TestClient(scoring_server.init(logged), raise_server_exceptions=False)
+    nested = client.post("/invocations", content="[" * 100_000, headers={"Content-Type": "application/json"})
+    without_type = client.post("/invocations", content="x", headers={})
+    assert (nested.status_code, without_type.status_code) == (500, 500)
+    assert client.post("/invocations", json={"inputs": {"text": TEXTS}}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "body",
     [
