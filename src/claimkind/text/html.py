@@ -8,7 +8,7 @@ import dataclasses
 import html
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ _ENDED_BY = {
 }  # fmt: skip
 _FEWEST_LEFT = 0.5  # share of a page's text that the names of classes must leave
 _RUN = re.compile(r"\S+(?: \S+)*|\s+")
+_MOST_UNCLOSED = 20
 _NOTE_LINK = re.compile(r"(?:^|[\s#_-])(?:footnote|fn|noteref|cite_note|endnote)")
 _NOTE = re.compile(r"\[[\w ]{1,25}\]|\w{1,3}|[*†‡§]")
 _INVISIBLE = re.compile(r"display:\s*none|visibility:\s*hidden")
@@ -121,6 +122,7 @@ class _Parser(HTMLParser):
         self._use_names = use_names
         self._source, self._offset = source, offset
         self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
+        self._unclosed = 0
         self._stack = [_Element("")]
         self._draft: Draft | None = None
         self._lead: int | None = None
@@ -144,6 +146,38 @@ class _Parser(HTMLParser):
             for block, scope, table in self._done
         )
         return sorted(found, key=lambda one: one[0].start)
+
+    # HTMLParser looks for the end of each tag or comment up to the end of the page, and takes it for text if there is
+    # none. Of a page with thousands that do not end, that takes hours.
+
+    def _end_of(self, parse: Callable[[int], int], place: int) -> int:
+        """Where markup ends that begins at a place, by a method of HTMLParser; -1 if it does not end."""
+        if self._unclosed >= _MOST_UNCLOSED:
+            return -1
+        end = parse(place)
+        self._unclosed += end < 0
+        return end
+
+    def parse_starttag(self, i: int) -> int:
+        """See `_end_of`."""
+        return self._end_of(super().parse_starttag, i)
+
+    def parse_endtag(self, i: int) -> int:
+        """See `_end_of`."""
+        return self._end_of(super().parse_endtag, i)
+
+    def parse_pi(self, i: int) -> int:
+        """See `_end_of`."""
+        return self._end_of(super().parse_pi, i)
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """See `_end_of`."""
+        return self._end_of(lambda place: super(_Parser, self).parse_comment(place, report), i)
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Read `<![…>` as a comment, as browsers do; the parser raises AssertionError for some of them."""
+        is_section = self.rawdata.startswith("<![", i)
+        return self._end_of(self.parse_bogus_comment if is_section else super().parse_html_declaration, i)
 
     def _place(self) -> int:
         line, column = self.getpos()
@@ -177,12 +211,6 @@ class _Parser(HTMLParser):
         if attributes.get("role") in ("presentation", "none"):
             self._layout.add(self._tables)
         return self._tables
-
-    def parse_html_declaration(self, i: int) -> int:
-        """Read `<![…>` as a comment, as browsers do; the parser raises AssertionError for some of them."""
-        if self.rawdata.startswith("<![", i):
-            return self.parse_bogus_comment(i)
-        return super().parse_html_declaration(i)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Treat `<p/>` as browsers do: as a start tag."""

@@ -47,8 +47,12 @@ def test_any_text_gives_passages_within_it(parse, text):
 
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize(
-    "piece", ["<p>It may rain. ", "<b>", "<ul><li>", "- ", "> ", "[", "**a ", "<table><tr><td>", "&amp;", "*"]
-)
+    "piece",
+    [
+        "<p>It may rain. ", "<b>", "<ul><li>", "- ", "> ", "[", "**a ", "<table><tr><td>", "&amp;", "*",
+        "<a ", "<a b='", "<a b='>' ", "</a ", "<!--", "<?", "<![CDATA[", '"',
+    ],
+)  # fmt: skip
 def test_time_does_not_explode(parse, piece):
     start = time.perf_counter()
     list(labelled_passages(parse(piece * (40_000 // len(piece)))))
