@@ -235,7 +235,7 @@ def test_text_that_looks_like_a_number_stays_text_after_a_cut(ending, model, tmp
     monkeypatch.setattr(engine, "ReportRows", lambda split: report.ReportRows(3, split=split))
     summary = score(model, tmp_path / "in.jsonl", tmp_path / f"out.{ending}", **settings)
     assert (summary.rows, summary.resumed) == (100, 50)
-    assert "50 of them were there from an earlier run" in summary.text()
+    assert "50 of them were labelled by an earlier run" in summary.text()
 
 
 @pytest.fixture
