@@ -32,7 +32,7 @@ import os, sys, time
 from claimkind import tracking
 with tracking.start_run("faults", sys.argv[1], {}) as run:
     print(run.run_id, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
