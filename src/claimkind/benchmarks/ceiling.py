@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from claimkind.models.transformer.openvino import is_installed
+from claimkind.models.transformer.openvino import import_openvino, is_installed
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -71,9 +71,8 @@ def _matrix_rate(hidden: int, inner: int, dtype: Any, device: str) -> float:
 
 def _int8_rate(hidden: int, inner: int) -> float:
     """As `_matrix_rate`, in int8 by OpenVINO on the CPU: products of fp32 numbers that are rounded to 256 values."""
-    import openvino
-    from openvino import opset13 as ops
-
+    openvino = import_openvino()
+    ops = openvino.opset13
     rows, seconds, count = 2048, 2.0, 0
     values = ops.parameter([rows, hidden], np.float32)
     result, size = values, hidden

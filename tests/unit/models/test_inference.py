@@ -41,6 +41,7 @@ def saved(tiny_encoder, tmp_path_factory) -> Path:
 def cache(tmp_path, monkeypatch) -> Path:
     """The user's cache folder, empty, and their home, with OpenVINO installed."""
     pytest.importorskip("openvino")
+    (tmp_path / "home").mkdir()  # OpenVINO sends nothing for users without one
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "claimkind" / "openvino"
@@ -160,7 +161,7 @@ def test_what_is_not_there_is_refused(saved, inference, message):
 
 def test_openvino_is_refused_where_it_is_not_installed(saved, monkeypatch):
     monkeypatch.setattr("claimkind.models.transformer.openvino.is_installed", lambda: False)
-    with pytest.raises(ClaimkindError, match="openvino is not installed, expected the extra"):
+    with pytest.raises(ClaimkindError, match="OpenVINO is not installed, expected the extra"):
         models.load(saved, Inference("openvino"))
     monkeypatch.delenv(BACKEND_VARIABLE)
     assert not models.load(saved).compute_dtype.endswith("OpenVINO")

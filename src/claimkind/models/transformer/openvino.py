@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import importlib.util
 import logging
 import os
@@ -30,6 +31,26 @@ _PRECISIONS = {"f32": "fp32", "bf16": "bf16"}
 def is_installed() -> bool:
     """Whether OpenVINO is."""
     return importlib.util.find_spec("openvino") is not None
+
+
+@contextlib.contextmanager
+def without_telemetry() -> Iterator[None]:
+    """OpenVINO and NNCF send usage data unless the user opted out in a file, or they are run by a CI service."""
+    before = os.environ.get("CI")
+    os.environ["CI"] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CI"]
+        else:
+            os.environ["CI"] = before
+
+
+def import_openvino() -> Any:
+    """The module `openvino`, which would send usage data already when it is imported."""
+    with without_telemetry():
+        return importlib.import_module("openvino")
 
 
 class OpenVinoBackend:
@@ -64,14 +85,12 @@ class OpenVinoBackend:
 
 def compile_graph(graph: Any, precision: str) -> Any:
     """Compile a graph for the CPU, with as many threads as `OMP_NUM_THREADS` says, or one for each core."""
-    import openvino
-
     rounded = precision == "bf16" or (precision == "int8" and computes_bf16(on_gpu=False))
     settings: dict[str, Any] = {_HINT: "bf16" if rounded else "f32", "PERFORMANCE_HINT": "LATENCY"}
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads) > 0:
         settings["INFERENCE_NUM_THREADS"] = int(threads)
-    return openvino.Core().compile_model(graph, "CPU", settings)
+    return import_openvino().Core().compile_model(graph, "CPU", settings)
 
 
 def convert(model: Any) -> Any:
@@ -83,14 +102,12 @@ def convert(model: Any) -> Any:
     Returns:
         An `openvino.Model`.
     """
-    import openvino
-
     ids = torch.ones((2, 16), dtype=torch.int64)
     mask = ids.clone()
     mask[0, 8:] = 0  # a mask of ones would be left out of the graph
     with quiet_transformers(), without_telemetry(), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # about branches of the code that do not depend on the input here
-        graph = openvino.convert_model(
+        graph = import_openvino().convert_model(
             model.cpu().float().eval(), example_input={"input_ids": ids, "attention_mask": mask}
         )
     return graph
@@ -120,16 +137,12 @@ def quantize(model: Any, tokenizer: WindowTokenizer, texts: Sequence[str]) -> An
 
 def read_graph(path: Path) -> Any:
     """Read a graph that `save_graph` wrote."""
-    import openvino
-
-    return openvino.Core().read_model(path)
+    return import_openvino().Core().read_model(path)
 
 
 def save_graph(graph: Any, path: Path) -> None:
     """Write a graph to a file `.xml`, and its weights to one beside it that ends in `.bin`."""
-    import openvino
-
-    openvino.save_model(graph, path, compress_to_fp16=False)
+    import_openvino().save_model(graph, path, compress_to_fp16=False)
 
 
 def converted(model: Any, manifest: Path | None) -> Any:
@@ -144,9 +157,7 @@ def converted(model: Any, manifest: Path | None) -> Any:
     """
     if manifest is None or not manifest.is_file():
         return convert(model)
-    import openvino
-
-    key = f"{sha256_file(manifest)[:16]}-{openvino.__version__.split('-')[0]}"
+    key = f"{sha256_file(manifest)[:16]}-{import_openvino().__version__.split('-')[0]}"
     try:
         return cached_conversion(key, functools.partial(_convert_to, model))
     except OSError as error:
@@ -156,17 +167,3 @@ def converted(model: Any, manifest: Path | None) -> Any:
 
 def _convert_to(model: Any, path: Path) -> None:
     save_graph(convert(model), path)
-
-
-@contextlib.contextmanager
-def without_telemetry() -> Iterator[None]:
-    """OpenVINO and NNCF send usage data unless the user opted out in a file, or they are run by a CI service."""
-    before = os.environ.get("CI")
-    os.environ["CI"] = "true"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["CI"]
-        else:
-            os.environ["CI"] = before
