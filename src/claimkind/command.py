@@ -21,7 +21,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from claimkind.config import SCHEMAS, PathsConfig, explain, field_names, nearest, register_schemas, to_schema
+from claimkind.config import (
+    SCHEMAS,
+    PathsConfig,
+    explain,
+    field_names,
+    nearest,
+    register_schemas,
+    text_settings,
+    to_schema,
+)
 from claimkind.errors import ClaimkindError, first_line, is_disk_full, missing_packages_explained
 from claimkind.help import help_text
 
@@ -225,6 +234,10 @@ def is_main_process() -> bool:
     return processes_of_torchrun() == 1 or os.environ.get("RANK") == "0"
 
 
+_NUMBER = re.compile(r"^\s*([+-]?[\d_]+(?:\.[\d_]*)?(?:[eE][+-]?\d+)?)\s*$")
+_QUOTED = r'"\1"'
+
+
 def options_first(arguments: Sequence[str]) -> list[str]:
     """Put Hydra's options in front of the settings, since Hydra takes no settings on both sides of an option."""
     given = [argument for argument in arguments if not argument.startswith("-") and re.match(r"~|[^=]+=", argument)]
@@ -258,7 +271,17 @@ def check_arguments(arguments: Sequence[str], name: str) -> list[str]:
             )
         if argument.startswith("dataset_name="):
             raise ClaimkindError(f"unknown setting dataset_name; give {argument.replace('_name', '', 1)}")
-    return [re.sub(r"^dataset=", f"{_BY_NAME.get(name, 'dataset')}=", argument) for argument in arguments]
+    renamed = [re.sub(r"^dataset=", f"{_BY_NAME.get(name, 'dataset')}=", argument) for argument in arguments]
+    texts = text_settings(SCHEMAS[name])
+    return [_quote_numbers(argument) if argument.partition("=")[0] in texts else argument for argument in renamed]
+
+
+def _quote_numbers(argument: str) -> str:
+    """Keep a text as it is that Hydra would read as a number: the id 0e092322 is 0.0 to it, and the name 007 is 7."""
+    key, _, value = argument.partition("=")
+    if value.startswith("[") and value.endswith("]") and not re.search("[\"'{}]", value):
+        return f"{key}=[{','.join(_NUMBER.sub(_QUOTED, part) for part in value[1:-1].split(','))}]"
+    return f"{key}={_NUMBER.sub(_QUOTED, value)}"
 
 
 def register_datasets(arguments: Sequence[str], config_dir: Path) -> list[str]:

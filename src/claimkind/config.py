@@ -460,6 +460,11 @@ def register_schemas() -> None:
     ConfigStore.instance().store(group="paths", name="default", node=PathsConfig)
 
 
+def text_settings(schema: type) -> set[str]:
+    """The top-level settings of a schema that are texts or lists of texts."""
+    return {entry.name for entry in fields(schema) if entry.type in (str, str | None, list[str])}
+
+
 def to_schema(config: DictConfig, schema: type[T]) -> T:
     """Check a composed configuration against its schema, and convert it to a plain dataclass.
 

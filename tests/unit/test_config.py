@@ -30,7 +30,8 @@ SCRIPT_OF_GROUP = {
     "probe": "evaluate",
     "search": "tune",
 }
-DEMANDED = {"score": ["input=x", "output=y"], "score_spark": ["input=x", "output=y"], "audit_labels": ["output=z.csv"]}
+DEMANDED = {"score": ["input=x", "output=y"], "score_spark": ["input=x", "output=y"], "audit_labels": ["output=z.csv"],
+            "publish": ["repo_id=me/it"]}  # fmt: skip
 PACKAGES = {
     "model": "claimkind.models",
     "source": "claimkind.dataset",
@@ -206,6 +207,19 @@ def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
     assert done.stderr == (
         f"error: {tmp_path}/dataset/broken.yaml, line 2: mapping values are not allowed here, expected valid YAML\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("script", "argument", "expected"),
+    [
+        ("compare", "runs=[0e092322,12345678]", ["0e092322", "12345678"]),
+        ("compare", "runs=[tfidf,1e5]", ["tfidf", "1e5"]),
+        ("train", "run_name=007", "007"),
+    ],
+)
+def test_a_text_that_looks_like_a_number_stays_as_it_is(script, argument, expected):
+    config = composed(script, *check_arguments([argument], script))
+    assert to_schema(config, SCHEMAS[script]).__dict__[argument.partition("=")[0]] == expected
 
 
 def test_several_processes_of_torchrun_are_refused_where_they_do_not_train(capsys, monkeypatch):

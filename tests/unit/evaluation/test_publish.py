@@ -120,6 +120,7 @@ def test_the_files_are_uploaded_in_one_commit(model_uri, in_workspace, monkeypat
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(publish, "HfApi", lambda: HfApi(endpoint=endpoint, token="hf_test"))  # noqa: S106
     try:
         done = publish.run(PublishConfig("me/claims", model_uri))
