@@ -49,8 +49,9 @@ ui: install ## the runs in the MLflow UI on this machine; PORT=5001 for another 
 screenshots: demo ## the pictures of README.md and docs/, from the store that demo fills; needs Chromium
 	SCREENSHOTS=.github $(BIN)/pytest -m browser tests/browser/test_mlflow.py
 
+# The tests of one file stay in one process, since they share what they set up.
 test: install ## the fast tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 slow: install ## the tests that take more than some seconds
 	$(BIN)/pytest -m slow

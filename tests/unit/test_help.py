@@ -27,7 +27,7 @@ def test_help_names_every_setting_with_its_meaning(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_begins_with_what_the_script_does(name):
-    assert re.match(r"[A-Z][a-z]+ .{20,}\.", help_text(name, CONFIGS, []).split("\n\n")[1])
+    assert re.match(r"[A-Z][a-z]+ .{20,}\.", help_text(name, CONFIGS, []).split("\n\n")[1], re.DOTALL)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
