@@ -391,10 +391,10 @@ def wait_for(pattern, folder):
 
 
 def outcome(run_id):
-    """Weights of the model, and all metrics of a run by step except the time it took."""
+    """Weights of the model, and all metrics of a run by step except those of the time and the machine."""
     run = mlflow.get_run(run_id)
     weights = tracking.fetch_folder(run.data.tags["model_uri"]) / "model.safetensors"
-    kept = set(run.data.metrics) - {"training/seconds"}
+    kept = [key for key in run.data.metrics if key != "training/seconds" and not key.startswith("system/")]
     return sha256_file(weights), {key: history(run_id, key) for key in kept}
 
 
