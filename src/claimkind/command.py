@@ -28,7 +28,7 @@ from claimkind.config import (
     field_names,
     nearest,
     register_schemas,
-    text_settings,
+    settings_of_type,
     to_schema,
 )
 from claimkind.errors import ClaimkindError, first_line, is_disk_full, missing_packages_explained
@@ -272,8 +272,15 @@ def check_arguments(arguments: Sequence[str], name: str) -> list[str]:
         if argument.startswith("dataset_name="):
             raise ClaimkindError(f"unknown setting dataset_name; give {argument.replace('_name', '', 1)}")
     renamed = [re.sub(r"^dataset=", f"{_BY_NAME.get(name, 'dataset')}=", argument) for argument in arguments]
-    texts = text_settings(SCHEMAS[name])
-    return [_quote_numbers(argument) if argument.partition("=")[0] in texts else argument for argument in renamed]
+    texts, lists = settings_of_type(SCHEMAS[name], str, str | None), settings_of_type(SCHEMAS[name], list[str])
+    given = [_as_list(argument) if argument.partition("=")[0] in lists else argument for argument in renamed]
+    return [_quote_numbers(argument) if argument.partition("=")[0] in texts | lists else argument for argument in given]
+
+
+def _as_list(argument: str) -> str:
+    """Let a list have one entry without brackets: `distil_from=MODEL`."""
+    key, _, value = argument.partition("=")
+    return argument if value in ("", "null") or value.startswith("[") else f"{key}=[{value}]"
 
 
 def _quote_numbers(argument: str) -> str:

@@ -460,9 +460,9 @@ def register_schemas() -> None:
     ConfigStore.instance().store(group="paths", name="default", node=PathsConfig)
 
 
-def text_settings(schema: type) -> set[str]:
-    """The top-level settings of a schema that are texts or lists of texts."""
-    return {entry.name for entry in fields(schema) if entry.type in (str, str | None, list[str])}
+def settings_of_type(schema: type, *types: Any) -> set[str]:
+    """The top-level settings of a schema that have one of some types."""
+    return {entry.name for entry in fields(schema) if entry.type in types}
 
 
 def to_schema(config: DictConfig, schema: type[T]) -> T:

@@ -215,9 +215,10 @@ def test_a_configuration_that_is_no_yaml_names_file_and_line(tmp_path):
         ("compare", "runs=[0e092322,12345678]", ["0e092322", "12345678"]),
         ("compare", "runs=[tfidf,1e5]", ["tfidf", "1e5"]),
         ("train", "run_name=007", "007"),
+        ("train", "distil_from=models:/claimkind@champion", ["models:/claimkind@champion"]),
     ],
 )
-def test_a_text_that_looks_like_a_number_stays_as_it_is(script, argument, expected):
+def test_texts_and_lists_of_texts_may_be_given_as_they_are(script, argument, expected):
     config = composed(script, *check_arguments([argument], script))
     assert to_schema(config, SCHEMAS[script]).__dict__[argument.partition("=")[0]] == expected
 
