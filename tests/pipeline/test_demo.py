@@ -118,7 +118,7 @@ def test_comparing_what_was_not_trained_is_one_sentence(demo):
 @pytest.mark.slow
 def test_training_goes_on_from_a_saved_model(demo):
     runs = run_script("compare", cwd=demo[0], check=True).stdout
-    assert "transformer" in runs
+    assert "minilm" in runs
     done = run_script("train", "model=tfidf", "init_from=models:/claimkind@champion", cwd=demo[0])
     assert "init_from needs a model with an encoder" in done.stderr
 
