@@ -24,7 +24,7 @@ from claimkind.models.hashing import HashingClassifier
 from claimkind.tracking import metric_log
 from tests.conftest import ROOT, run_script
 
-# How many trainings are killed; KILLS=10 pytest -m slow -k killed_at_random takes some minutes.
+# How many trainings are killed; KILLS=10 pytest -m stress -k killed_at_random takes some minutes.
 KILLS = int(os.environ.get("KILLS", "2"))
 
 START = """
@@ -398,7 +398,7 @@ def outcome(run_id):
     return sha256_file(weights), {key: history(run_id, key) for key in kept}
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_trainings_that_are_killed_at_random_and_resumed_end_as_if_they_had_not_been(in_workspace, tiny_encoder):
     checkpoints = in_workspace / "data" / "checkpoints"
     process = started(tiny_training(tiny_encoder, "whole"))
@@ -456,7 +456,7 @@ def server(tmp_path):
     kill()
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.parametrize("back", ["during the training", "after it"])
 def test_a_server_that_dies_in_the_middle_of_a_training_loses_nothing(back, server, in_workspace, tiny_encoder):
     address, start, kill = server
