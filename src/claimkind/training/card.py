@@ -15,18 +15,11 @@ from claimkind.training.plan import Plan
 
 def log_card(tracked: tracking.Run, planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> None:
     """Log the card of a model, which was evaluated on the test split, for MLflow and for the Hugging Face hub."""
-    subject = _subject(planned, calibrated)
-    card = model_card_of(planned, calibrated, evaluation)
-    tracked.log_text(card, "model_card.md")
-    front = model_card.front_matter(subject, evaluation)
-    tracked.log_text(f"{front}\n\n{card}", tracking.HUB_CARD)
-
-
-def model_card_of(planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> str:
-    """The card in Markdown of a model and its evaluation on the test split."""
-    suite = planned.behaviour_suite
+    subject, suite = _subject(planned, calibrated), planned.behaviour_suite
     behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
-    return model_card.render(_subject(planned, calibrated), evaluation, behaviour)
+    card = model_card.render(subject, evaluation, behaviour)
+    tracked.log_text(card, "model_card.md")
+    tracked.log_text(f"{model_card.front_matter(subject, evaluation)}\n\n{card}", tracking.HUB_CARD)
 
 
 def _subject(planned: Plan, calibrated: CalibratedClassifier) -> model_card.Subject:
