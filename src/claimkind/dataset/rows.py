@@ -34,8 +34,8 @@ FEATURES = Features(
     }
 )
 
-# Licences that allow commercial use; any other, or none, is taken to forbid it.
-COMMERCIAL_LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "MIT", "Apache-2.0", "own")
+# Licences that allow commercial use, the strictest last; any other, or none, is taken to forbid it.
+COMMERCIAL_LICENCES = ("CC0-1.0", "own", "MIT", "Apache-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0")
 
 
 def text_sha(text: str) -> str:

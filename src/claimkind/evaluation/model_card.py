@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
+from claimkind.dataset.rows import COMMERCIAL_LICENCES
 from claimkind.evaluation.evaluation import Evaluation
 from claimkind.labels import LABELS
 from claimkind.metrics.scores import of_class, overall
@@ -24,10 +25,7 @@ _LIMITS = """\
 - English only."""
 
 
-_STRICTNESS = (
-    "CC0-1.0", "own", "MIT", "Apache-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0",
-    "CC-BY-NC-SA-4.0",
-)  # fmt: skip
+_STRICTNESS = (*COMMERCIAL_LICENCES, "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0")
 """Licences, each at least as strict as those before it. Any other counts as stricter than all."""
 
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 from huggingface_hub import HfApi
@@ -15,6 +15,7 @@ from claimkind import models, tracking
 from claimkind.config import PublishConfig
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.manifest import MANIFEST, listed_files
+from claimkind.text.front_matter import split_front_matter
 
 _CARD = "README.md"
 _TRANSFORMER = """
@@ -61,7 +62,7 @@ def run(config: PublishConfig) -> Published:
             use went into its weights, or the hub refuses the upload.
     """
     card = _card(config.model_uri)
-    licence = str(_front_matter(card).get("license"))
+    licence = str(yaml.safe_load(split_front_matter(card)[1])["license"])
     if not config.non_commercial and ("-nc" in licence or licence == "other"):
         raise ClaimkindError(
             f"{config.model_uri} was trained on sentences whose strictest licence is {licence!r}, expected one that "
@@ -85,11 +86,6 @@ def _card(model_uri: str) -> str:
             "models:/ID: its run holds the card"
         )
     return tracking.fetch_text(run.run_id, tracking.HUB_CARD)
-
-
-def _front_matter(card: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
-    return found
 
 
 def _write(target: Path, config: PublishConfig, card: str) -> None:
