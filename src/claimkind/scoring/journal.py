@@ -1,7 +1,6 @@
 """Finished parts and a journal next to the output, so that a run that was cut off goes on."""
 
 import contextlib
-import errno
 import functools
 import hashlib
 import json
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from claimkind.errors import ClaimkindError
+from claimkind.errors import ClaimkindError, is_disk_full
 from claimkind.io.input_file import InputFile
 from claimkind.io.rows import Rejected
 from claimkind.io.writers import join_parts, make_folder, read_part, write_part
@@ -91,7 +90,7 @@ class Journal:
             self._begin(fingerprint)
             yield self
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_disk_full(error):
                 raise
             raise ClaimkindError(
                 f"the disk is full; {self.done} parts of {self.output} are kept: free some space and run the same again"
