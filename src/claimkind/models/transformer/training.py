@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import json
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +25,7 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
+from claimkind.command import processes_of_torchrun
 from claimkind.errors import ClaimkindError
 from claimkind.labels import has_hard_label
 from claimkind.models.base import Examples, OnMetrics
@@ -168,7 +168,7 @@ def _arguments(stage: _Stage, settings: TransformerSettings) -> TrainingArgument
 
 def _batch_size_of_a_process(batch_size: int) -> int:
     """The share of one of torchrun's processes in a batch, so that their number does not change the training."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = processes_of_torchrun()
     if batch_size % processes:
         raise ClaimkindError(
             f"model.batch_size={batch_size} cannot be divided among {processes} processes, expected a multiple of "
