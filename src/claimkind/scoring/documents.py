@@ -10,7 +10,7 @@ from claimkind.errors import ClaimkindError, missing_packages_explained
 from claimkind.io.rows import Chunk
 from claimkind.models.base import Predictor
 from claimkind.models.prediction import label_with_windows
-from claimkind.scoring.engine import with_labels
+from claimkind.scoring.engine import fetch_folder, with_labels
 from claimkind.scoring.inputs import check_options, split_documents
 from claimkind.text.blocks import SENTENCE, ParsedText
 from claimkind.text.html import parse_html
@@ -78,8 +78,4 @@ def load(model_uri: str | Path) -> SentenceLabeller:
     if not str(model_uri).strip():
         raise ClaimkindError("the model has no URI, expected models:/NAME@ALIAS, models:/ID or a folder: give one")
     with missing_packages_explained():
-        if Path(model_uri).is_dir():
-            return SentenceLabeller(models.load(models.saved_folder(Path(model_uri))))
-        from claimkind import tracking  # imports MLflow, which takes seconds
-
-        return SentenceLabeller(tracking.fetch_model(str(model_uri)))
+        return SentenceLabeller(models.load(fetch_folder(str(model_uri))))

@@ -89,14 +89,14 @@ def run(config: ScoreConfig) -> Summary:
     with open_path(config.input) as source:
         journal = Journal(Path(config.output), escape_formulas=config.escape_formulas)
         listing = _check_files(source, journal, report)
-        folder, reference = _fetch_model(config.model_uri)
+        folder = fetch_folder(config.model_uri)
         only_kind = SENTENCE if options.kinds == "sentences" and splits_any(listing.files, options) else None
         inference = Inference(config.inference.backend, config.inference.precision)
         labeller = Labeller(models.load(folder, inference), folder, config.processes, only_kind)
         job = Job(source, listing.files, options, labeller, journal, config.max_rejected, listing.rejected)
         shown = ReportRows(split=job.splits)
         unit = "sentence" if job.splits else "row"
-        summary = Summary(journal.output, journal.rejected_path, reference, unit=unit)
+        summary = Summary(journal.output, journal.rejected_path, _fetch_reference(config.model_uri), unit=unit)
         summary.passed_over = listing.passed_over
         for rows in score(job, summary):
             if report:
@@ -120,13 +120,22 @@ def _describe_run(model_uri: str, summary: Summary) -> About:
     return About(", ".join(names), __version__, today, summary.labels, summary.problem_list())
 
 
-def _fetch_model(model_uri: str) -> tuple[Path, Any]:
-    """The folder of a saved model, and the shares of labels that its training run logged, if there is one."""
+def fetch_folder(model_uri: str) -> Path:
+    """The local folder of a saved model; one that is given as a folder needs no MLflow."""
     if Path(model_uri).is_dir():
-        return models.saved_folder(Path(model_uri)), None
-    from claimkind import tracking  # imports MLflow, which a folder does not need
+        return models.saved_folder(Path(model_uri))
+    from claimkind import tracking  # imports MLflow
 
-    return tracking.fetch_folder(model_uri), tracking.fetch_reference(model_uri)
+    return tracking.fetch_folder(model_uri)
+
+
+def _fetch_reference(model_uri: str) -> Any:
+    """The shares of labels that the training run of a model logged; None if there is none."""
+    if Path(model_uri).is_dir():
+        return None
+    from claimkind import tracking
+
+    return tracking.fetch_reference(model_uri)
 
 
 def _check_processes(processes: int | None) -> None:
