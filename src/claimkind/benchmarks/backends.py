@@ -21,7 +21,7 @@ from claimkind.dataset.rows import with_names
 from claimkind.labels import LABELS, PROBABILITY_COLUMNS
 from claimkind.manifest import MANIFEST
 from claimkind.models.base import Predictor
-from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.calibration import uncalibrated
 from claimkind.models.inference import Inference
 from claimkind.models.prediction import label_with_windows
 from claimkind.models.regression import in_label_order
@@ -78,7 +78,7 @@ def linear_backends(folder: Path) -> list[Backend]:
         Backend(f"{family}, scripts/score.py", functools.partial(_score_script, folder)),
         Backend(f"{family}, predict_proba on a list", functools.partial(_predict_proba, folder)),
     ]
-    if isinstance(_uncalibrated(classifier), LinearFeatures):
+    if isinstance(uncalibrated(classifier), LinearFeatures):
         backends.append(Backend("scikit-learn, predict_proba on a list", functools.partial(_scikit_learn, folder)))
     return backends
 
@@ -88,10 +88,6 @@ def fasttext_backends(data_dir: str, dataset: str) -> list[Backend]:
     if not importlib.util.find_spec("fasttext"):
         return []
     return [Backend("fastText, predict on a list", functools.partial(_fasttext, data_dir, dataset))]
-
-
-def _uncalibrated(classifier: Predictor) -> Any:
-    return classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
 
 
 def _predict_ours(classifier: Predictor) -> Predict:
@@ -153,8 +149,8 @@ def _openvino(precision: str, folder: Path, exported: Path) -> Predict:
     if precision == "int8":
         compiled = compile_graph(exported / QUANTIZED / "int8.xml", "int8")
     else:
-        model = _uncalibrated(models.load(folder, Inference("torch"))).model_
-        compiled = compile_graph(converted(model, folder / MANIFEST), precision)
+        inner: Any = uncalibrated(models.load(folder, Inference("torch")))
+        compiled = compile_graph(converted(inner.model_, folder / MANIFEST), precision)
     return _in_batches(folder, lambda batch: compiled([batch["input_ids"], batch["attention_mask"]])[0])
 
 
@@ -205,7 +201,7 @@ def _predict_proba(folder: Path) -> Predict:
 
 def _scikit_learn(folder: Path) -> Predict:
     """The same model computed by scikit-learn's vectorisers and regression."""
-    model = _uncalibrated(models.load(folder))
+    model: Any = uncalibrated(models.load(folder))
     return lambda texts: in_label_order(model.regression_, model.features_.by_vectorisers(texts))
 
 

@@ -17,7 +17,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import LABELS
 from claimkind.metrics.bootstrap import Estimate, macro_f1_of_names, rank_correlation
 from claimkind.models.base import Examples, FineTunable, Predictor
-from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.calibration import uncalibrated
 
 _FEWEST = 5  # so that each of the five folds of the cross-validation has one
 _VALIDATION_SHARE = 0.2
@@ -114,7 +114,7 @@ class Probe:
 
     def _fine_tuned(self, classifier: Predictor, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
         """The labels that a fine-tuned copy of the classifier predicts for the test rows: (n,) names."""
-        model = classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
+        model = uncalibrated(classifier)
         if not isinstance(model, FineTunable):
             raise ClaimkindError("probe.fine_tune needs a transformer, and the model is none: leave it out")
         names, classes = np.unique(train["source_label"].to_numpy(dtype=str), return_inverse=True)

@@ -84,6 +84,11 @@ class CalibratedClassifier:
         self.classifier.save(folder)
 
 
+def uncalibrated(classifier: Predictor) -> Predictor:
+    """The classifier within a calibrated one; any other as it is."""
+    return classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
+
+
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities (n, 3) raised to the power 1 / temperature and normalised."""
     if temperature == 1:

@@ -11,7 +11,7 @@ from claimkind.errors import ClaimkindError, first_line
 from claimkind.labels import LABELS
 from claimkind.manifest import MANIFEST, read_manifest, write_manifest
 from claimkind.models.base import Classifier, Predictor
-from claimkind.models.calibration import CalibratedClassifier
+from claimkind.models.calibration import CalibratedClassifier, uncalibrated
 from claimkind.models.inference import ChoosesBackend, Inference
 from claimkind.models.sample import SAMPLE, check_sample, predict_sample
 
@@ -23,9 +23,7 @@ _REMEDY = "train it again, or fetch it again from where it was logged"
 
 def family_of(classifier: Predictor) -> str:
     """Name of a classifier's family: the module that defines it, looking inside a calibrated one."""
-    if isinstance(classifier, CalibratedClassifier):
-        return family_of(classifier.classifier)
-    return type(classifier).__module__.split(".")[2]  # claimkind.models.<family>, a module or a package
+    return type(uncalibrated(classifier)).__module__.split(".")[2]  # claimkind.models.<family>, a module or a package
 
 
 def save(classifier: Predictor, folder: Path) -> None:
@@ -37,7 +35,7 @@ def save(classifier: Predictor, folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         raise ClaimkindError(f"{folder} is not empty, expected a new folder for the model: choose another")
-    sample = predict_sample(_uncalibrated(classifier))
+    sample = predict_sample(uncalibrated(classifier))
     folder.mkdir(parents=True, exist_ok=True)
     classifier.save(folder)
     description: dict[str, Any] = {
@@ -64,12 +62,11 @@ def saved_folder(folder: Path) -> Path:
 def check(folder: Path) -> dict[str, Any]:
     """Check that a folder holds a whole saved model, without loading it.
 
-    Returns:
-        The manifest's content.
-
     Args:
         folder: that `save` wrote.
-        inference: how the classifier computes its predictions.
+
+    Returns:
+        The manifest's content.
 
     Raises:
         ClaimkindError: the folder holds no saved model, a file is missing, damaged or not listed in the manifest, or
@@ -123,10 +120,6 @@ def _set_inference(classifier: Classifier, inference: Inference, family: str) ->
             f"the model is of the family {family}, whose computation cannot be chosen, expected a transformer: leave "
             "inference.backend and inference.precision out"
         )
-
-
-def _uncalibrated(classifier: Predictor) -> Predictor:
-    return classifier.classifier if isinstance(classifier, CalibratedClassifier) else classifier
 
 
 def _check_format(manifest: Mapping[str, Any], folder: Path) -> None:

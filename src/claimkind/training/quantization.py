@@ -18,7 +18,7 @@ from claimkind.evaluation.model_card import markdown_table
 from claimkind.evaluation.run_tables import log_results
 from claimkind.metrics.bootstrap import Estimate, check_samples
 from claimkind.models.base import Predictor
-from claimkind.models.calibration import CalibratedClassifier, fit_temperature
+from claimkind.models.calibration import CalibratedClassifier, fit_temperature, uncalibrated
 from claimkind.models.inference import Inference, Quantizable
 from claimkind.training.run_log import log_reference
 
@@ -122,7 +122,7 @@ def quantize(original: Predictor, texts: list[str], dataset: BuiltDataset) -> Qu
     Raises:
         ClaimkindError: the model is no transformer, or this machine does not compute in int8.
     """
-    inner = original.classifier if isinstance(original, CalibratedClassifier) else original
+    inner = uncalibrated(original)
     if not isinstance(inner, Quantizable):
         family = models.family_of(original)
         raise ClaimkindError(f"the model is of the family {family}, expected a transformer, which int8 makes faster")
