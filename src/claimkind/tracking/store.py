@@ -4,6 +4,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -174,15 +175,9 @@ def fetch_table(run_id: str, name: str) -> pd.DataFrame:
     Raises:
         ClaimkindError: the run has no such table.
     """
-    try:
-        with run_artifact(run_id, name) as path:
-            return pd.read_parquet(path)
-    except (MlflowException, OSError, ValueError) as error:  # ValueError: damaged
-        reason = first_line(error).rstrip(".")
-        raise ClaimkindError(
-            f"run {run_id} holds no {name} ({reason}), expected its predictions: train it again, or if it is an "
-            "evaluation, evaluate on that split"
-        ) from None
+    expected = "its predictions: train it again, or if it is an evaluation, evaluate on that split"
+    with _logged_file(run_id, name, expected) as path:
+        return pd.read_parquet(path)
 
 
 def fetch_text(run_id: str, name: str) -> str:
@@ -191,14 +186,19 @@ def fetch_text(run_id: str, name: str) -> str:
     Raises:
         ClaimkindError: the run has no such text.
     """
+    with _logged_file(run_id, name, "it from a training of this version: train it again") as path:
+        return path.read_text(encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _logged_file(run_id: str, name: str, expected: str) -> Iterator[Path]:
+    """Give the file of an artifact, and turn errors of fetching and reading it into one sentence."""
     try:
         with run_artifact(run_id, name) as path:
-            return path.read_text(encoding="utf-8")
-    except (MlflowException, OSError, ValueError) as error:
-        raise ClaimkindError(
-            f"run {run_id} holds no {name} ({first_line(error).rstrip('.')}), expected it from a training of this "
-            "version: train it again"
-        ) from None
+            yield path
+    except (MlflowException, OSError, ValueError) as error:  # ValueError: damaged
+        reason = first_line(error).rstrip(".")
+        raise ClaimkindError(f"run {run_id} holds no {name} ({reason}), expected {expected}") from None
 
 
 def link_to_comparison(run_id: str, name: str, page: str) -> None:
