@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from claimkind.dataset.sources.base import CorpusFile, fetch, label_corpus
-from claimkind.dataset.sources.conllu import read_sentences
+from claimkind.dataset.sources.base import CorpusFile, fetch
+from claimkind.dataset.sources.conllu import labelled_rows, read_sentences, treebank_row
 from claimkind.errors import ClaimkindError
 
 
@@ -34,21 +34,14 @@ class Ewt:
         Raises:
             ClaimkindError: a file is not a document of EWT in CoNLL-U.
         """
-        rows = [row for file in fetch(self.files, self.folder, self.url) for row in _rows(file, name)]
-        labelled = label_corpus(pd.DataFrame(rows).assign(licence=self.licence), self.labels)
-        return labelled[labelled["label"].notna()].reset_index(drop=True)
+        rows = [row for file in fetch(self.files, self.folder, self.url) for row in self._rows(file, name)]
+        return labelled_rows(rows, self.labels)
 
-
-def _rows(file: CorpusFile, name: str) -> Iterator[dict[str, str]]:
-    sentences = read_sentences(file.path)
-    if not sentences:
-        raise ClaimkindError(f"{file.path} holds no sentences of EWT, expected CoNLL-U: check it")
-    document = file.part.removesuffix(".xml")
-    for key, text in sentences:
-        yield {
-            "id": f"{name}:{key}",
-            "text": text,
-            "document": document,
-            "group": f"{name}:{document}",
-            "genre": key.partition("-")[0],  # weblog or newsgroup
-        }
+    def _rows(self, file: CorpusFile, name: str) -> Iterator[dict[str, str]]:
+        sentences = read_sentences(file.path)
+        if not sentences:
+            raise ClaimkindError(f"{file.path} holds no sentences of EWT, expected CoNLL-U: check it")
+        document = file.part.removesuffix(".xml")
+        for sentence in sentences:
+            genre = sentence.key.partition("-")[0]  # weblog or newsgroup
+            yield treebank_row(name, document, sentence, genre, self.licence)

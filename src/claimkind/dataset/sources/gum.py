@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from claimkind.dataset.sources.base import CorpusFile, fetch, label_corpus
-from claimkind.dataset.sources.conllu import read_sentences
+from claimkind.dataset.sources.base import CorpusFile, fetch
+from claimkind.dataset.sources.conllu import labelled_rows, read_sentences, treebank_row
 from claimkind.errors import ClaimkindError
 
 
@@ -36,8 +36,7 @@ class Gum:
             ClaimkindError: a file is not a document of GUM in CoNLL-U.
         """
         rows = [row for file in fetch(self.files, self.folder, self.url) for row in self._rows(file, name)]
-        labelled = label_corpus(pd.DataFrame(rows), self.labels)
-        return labelled[labelled["label"].notna()].reset_index(drop=True)
+        return labelled_rows(rows, self.labels)
 
     def _rows(self, file: CorpusFile, name: str) -> Iterator[dict[str, str]]:
         sentences = read_sentences(file.path)
@@ -46,12 +45,5 @@ class Gum:
             raise ClaimkindError(
                 f"{file.path} holds no sentences of GUM, or its genre {genre!r} has no licence: check it"
             )
-        for key, text in sentences:
-            yield {
-                "id": f"{name}:{key}",
-                "text": text,
-                "document": file.part,
-                "group": f"{name}:{file.part}",
-                "genre": genre,
-                "licence": self.licences[genre],
-            }
+        for sentence in sentences:
+            yield treebank_row(name, file.part, sentence, genre, self.licences[genre])
