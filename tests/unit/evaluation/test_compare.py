@@ -57,17 +57,8 @@ class Experiment:
         return self.run(**settings).table.set_index("configuration")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        yield
-
-
 @pytest.fixture
-def experiment(store, request):
+def experiment(new_store, request):
     return Experiment(request.node.name)
 
 

@@ -21,20 +21,16 @@ NAMES = [name for metric in METRICS for name in names_of(metric)]
 
 
 @pytest.fixture(scope="module")
-def results(workspace, seeds, tmp_path_factory):
+def results(workspace, seeds, new_store):
     """A training, its evaluation by `scripts/evaluate.py`, and the comparison of the two."""
-    folder = tmp_path_factory.mktemp("store")
     paths = PathsConfig(data_dir=str(workspace / "data"), seeds_dir=str(seeds))
     model = {"_target_": "claimkind.models.tfidf.TfidfClassifier", "min_df": 1}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        trained = pipeline.run(TrainConfig(dataset=dataset_config(seeds), model=model, paths=paths))
-        report = saved_model.run(
-            EvaluateConfig(model_uri=trained.model_uri, dataset=DatasetConfig(name="tiny"), paths=paths)
-        )
-        comparison = compare.run(CompareConfig(dataset=DatasetNameConfig("tiny")))
-        yield trained.run_id, report, comparison
+    trained = pipeline.run(TrainConfig(dataset=dataset_config(seeds), model=model, paths=paths))
+    report = saved_model.run(
+        EvaluateConfig(model_uri=trained.model_uri, dataset=DatasetConfig(name="tiny"), paths=paths)
+    )
+    comparison = compare.run(CompareConfig(dataset=DatasetNameConfig("tiny")))
+    return trained.run_id, report, comparison
 
 
 def table(run_id, split="test"):

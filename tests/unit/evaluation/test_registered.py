@@ -10,22 +10,18 @@ from claimkind.evaluation.registered import run
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        client = mlflow.MlflowClient()
-        for number, score in enumerate((0.7, 0.8), start=1):
-            with tracking.start_run("e", f"tfidf · tiny · C={number}", {}) as tracked:
-                tracked.log_config({}, {"dataset": "tiny", "model.C": number})
-                figures = {"test/macro_f1": score, "test/macro_f1_low": score - 0.1, "test/macro_f1_high": score + 0.1}
-                tracked.log_metrics({**figures, "validation/macro_f1": score})
-            if number == 1:
-                client.create_registered_model("claimkind")
-            client.create_model_version("claimkind", f"file:{folder}", run_id=tracked.run_id)
-        tracking.set_alias("claimkind", "champion", 2)
-        yield
+def store(new_store):
+    """Two versions of a registered model, the second with the alias."""
+    client = mlflow.MlflowClient()
+    for number, score in enumerate((0.7, 0.8), start=1):
+        with tracking.start_run("e", f"tfidf · tiny · C={number}", {}) as tracked:
+            tracked.log_config({}, {"dataset": "tiny", "model.C": number})
+            figures = {"test/macro_f1": score, "test/macro_f1_low": score - 0.1, "test/macro_f1_high": score + 0.1}
+            tracked.log_metrics({**figures, "validation/macro_f1": score})
+        if number == 1:
+            client.create_registered_model("claimkind")
+        client.create_model_version("claimkind", f"file:{new_store}", run_id=tracked.run_id)
+    tracking.set_alias("claimkind", "champion", 2)
 
 
 def test_the_list_has_the_scores_and_the_alias(store):
