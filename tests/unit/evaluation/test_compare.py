@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import Timeout
 
 from claimkind import tracking
 from claimkind.config import CompareConfig, DatasetNameConfig
@@ -341,6 +342,8 @@ def test_of_two_promotions_at_once_the_second_compares_with_the_result_of_the_fi
     def register(run_id, *further):
         registered.append(run_id)
         monkeypatch.setattr(tracking, "register", registry.register)
+        with pytest.raises(Timeout):  # held, however slow the machine
+            tracking.alias_lock(*further[:2]).acquire(timeout=0)
         thread = threading.Thread(target=promote_second)
         thread.start()
         thread.join(timeout=4)
