@@ -26,6 +26,10 @@ from claimkind.models.base import Predictor
 from claimkind.models.inference import Inference
 
 _SPLITS = ("validation", "test")
+_WEAKEST = 10
+"""Number of genres that are shown."""
+_FEWEST = 30
+"""Genres of fewer sentences are not shown where there are many: their scores vary too much."""
 
 
 class SplitResults(NamedTuple):
@@ -55,11 +59,8 @@ class SavedModelResult(NamedTuple):
     """Address of the run in the MLflow UI."""
 
     def text(self) -> str:
-        """The title and all tables."""
-        tables = [
-            f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}"
-            for name, table in self.tables.items()
-        ]
+        """The title and the tables, without most genres where there are many; the run has them all."""
+        tables = [_shown(name, table) for name, table in self.tables.items()]
         return "\n".join([self.title, *tables, "", self.link]).rstrip()
 
 
@@ -148,6 +149,14 @@ def report_on_split(
 def tables_of(evaluation: Evaluation, predictions: Predictions) -> dict[str, pd.DataFrame]:
     """The tables of an evaluation by name: `whole`, `classes`, `sources`, `genres` and `slices`."""
     return {"whole": _whole(evaluation), "classes": _classes(evaluation, predictions), **evaluation.tables}
+
+
+def _shown(name: str, table: pd.DataFrame) -> str:
+    frequent = table[table["sentences"] >= _FEWEST] if name == "genres" else table
+    if name == "genres" and len(table) > _WEAKEST and len(frequent):
+        table = frequent.sort_values("macro F1", ignore_index=True).head(_WEAKEST)
+        name = f"genres: the {len(table)} weakest of at least {_FEWEST} sentences"
+    return f"\n{name}\n{table.to_string(index=False, float_format='{:.3f}'.format)}"
 
 
 def _check_data(split: str, file: str | None, *, has_probe: bool) -> None:

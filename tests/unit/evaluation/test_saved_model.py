@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from claimkind.config import DatasetConfig, EvaluateConfig
@@ -30,6 +31,14 @@ def test_the_text_is_the_title_and_all_tables(report):
     assert lines[0] == report.title and lines[0].startswith("tiny test, fingerprint ")
     headings = [line for line, before in zip(lines[1:], lines, strict=False) if before == ""]
     assert headings == ["whole", "classes", "sources", "genres", "slices", "behaviour"]
+
+
+def test_of_many_genres_the_weakest_are_shown(report):
+    table = pd.DataFrame({"slice": [f"genre {n}" for n in range(12)], "sentences": [40] * 11 + [29]})
+    table["macro F1"] = [f"0.{90 - n} [0.100, 1.000]" for n in range(12)]
+    shown = report._replace(tables={"genres": table}).text().splitlines()
+    assert shown[2] == "genres: the 10 weakest of at least 30 sentences"
+    assert [line.split()[1] for line in shown[4:14]] == [str(n) for n in range(10, 0, -1)]
 
 
 def test_a_model_that_abstains_is_reported_with_its_coverage(report):
