@@ -23,7 +23,14 @@ from claimkind.dataset.folder import (
     held_for_building,
     replaced_folder,
 )
-from claimkind.dataset.gather import Deduplicated, find_duplicates, pin_documents, read_sources, select_usable
+from claimkind.dataset.gather import (
+    Deduplicated,
+    check_licence,
+    find_duplicates,
+    pin_documents,
+    read_sources,
+    select_usable,
+)
 from claimkind.dataset.near_duplicates import normalise
 from claimkind.dataset.rows import SPLITS, write_rows
 from claimkind.dataset.sources.base import Source
@@ -66,6 +73,7 @@ def run(config: BuildDatasetConfig) -> BuildSummary:
 def _build(dataset: DatasetConfig, folder: Path) -> BuildSummary:
     shares = {"validation": dataset.validation_share, "test": dataset.test_share}
     check_shares(shares)
+    check_licence(dataset.licence)
     sources = _build_sources(dataset.sources)
     read = read_sources(sources)
     read["first_label"] = read["label"]

@@ -34,14 +34,21 @@ def read_sources(sources: Mapping[str, Source]) -> pd.DataFrame:
     return rows
 
 
-def select_usable(rows: pd.DataFrame, licence: str) -> pd.DataFrame:
-    """Rows that have a label or a source label and, with `licence=commercial`, a licence that allows commercial use.
+def check_licence(licence: str) -> None:
+    """Check the setting of licences.
 
     Raises:
         ClaimkindError: `licence` is neither `any` nor `commercial`.
     """
     if licence not in ("any", "commercial"):
         raise ClaimkindError(f"dataset.licence is {licence!r}, expected any or commercial")
+
+
+def select_usable(rows: pd.DataFrame, licence: str) -> pd.DataFrame:
+    """Rows that have a label or a source label and, with `licence=commercial`, a licence that allows commercial use.
+
+    `check_licence` has checked `licence`.
+    """
     labelled = rows["label"].notna() | rows["source_label"].notna()
     allowed = rows["licence"].isin(COMMERCIAL_LICENCES) | (licence == "any")
     return rows[labelled & allowed].reset_index(drop=True)

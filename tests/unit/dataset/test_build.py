@@ -128,8 +128,12 @@ def test_only_what_may_be_used_commercially_is_taken_when_asked(seeds, tmp_path)
     settings = dict(source_settings(seeds))
     folder = build_in(tmp_path, seeds, sources={"documents": settings}, licence="commercial")
     assert set(pd.read_parquet(folder / "train.parquet")["licence"]) == {"CC0-1.0"}
+
+
+def test_an_unknown_licence_is_refused_before_any_source_is_read(seeds, tmp_path):
+    absent = source_settings(seeds / "nowhere")
     with pytest.raises(ClaimkindError, match=r"dataset\.licence is 'free', expected any or commercial"):
-        build_in(tmp_path, seeds, licence="free")
+        build_in(tmp_path, seeds, sources={"documents": absent}, licence="free")
 
 
 def test_a_setting_that_the_dataset_was_not_built_with_is_refused(seeds, tmp_path):
