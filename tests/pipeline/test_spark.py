@@ -13,6 +13,7 @@ from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.hashing import HashingClassifier
+from claimkind.models.inference import Inference
 from claimkind.models.prediction import OUTPUT_COLUMNS
 from claimkind.scoring import engine, spark
 from tests.conftest import PLACES, TEMPLATES, run_script
@@ -132,6 +133,11 @@ def test_an_unknown_environment_is_refused_before_spark_starts():
         ClaimkindError, match="env_manager=pip is unknown, expected one of local, virtualenv, uv, conda"
     ):
         spark.run(settings("models:/m-1", env_manager="pip"))
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, "1"), ({"spark.task.cpus": "4"}, "4")])
+def test_a_worker_uses_the_cores_of_one_task(given, threads):
+    assert spark._worker_settings(Inference(), given)["spark.executorEnv.OMP_NUM_THREADS"] == threads
 
 
 def test_without_spark_the_extra_is_named(monkeypatch):

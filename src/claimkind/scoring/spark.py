@@ -92,7 +92,8 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
     _silence()
     source = Location(config.input, _format_of(config.input, config.input_format))
     output = Location(config.output, _format_of(config.output, config.output_format))
-    settings = {**_inference_settings(Inference(config.inference.backend, config.inference.precision)), **config.spark}
+    inference = Inference(config.inference.backend, config.inference.precision)
+    settings = {**_worker_settings(inference, config.spark), **config.spark}
     session = _session(_master(config.master, config.cores, config.spark), settings)
     try:
         if config.overwrite:
@@ -111,10 +112,12 @@ def run(config: ScoreSparkConfig) -> SparkSummary:
     return SparkSummary(output.path, counts, time.perf_counter() - start)
 
 
-def _inference_settings(inference: Inference) -> dict[str, str]:
-    """Environment variables of the workers, which load the model as MLflow does."""
-    chosen = zip((BACKEND_VARIABLE, PRECISION_VARIABLE), inference.resolved(), strict=True)
-    return {f"spark.executorEnv.{variable}": value for variable, value in chosen if value != "auto"}
+def _worker_settings(inference: Inference, spark: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables of the workers, which load the model as MLflow does and use the cores of one task each."""
+    chosen = dict(zip((BACKEND_VARIABLE, PRECISION_VARIABLE), inference.resolved(), strict=True))
+    variables = {name: value for name, value in chosen.items() if value != "auto"}
+    variables["OMP_NUM_THREADS"] = spark.get("spark.task.cpus", "1")
+    return {f"spark.executorEnv.{name}": value for name, value in variables.items()}
 
 
 def _spark_errors() -> tuple[type[Exception], ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from claimkind import models
 from claimkind.errors import ClaimkindError
@@ -137,9 +138,10 @@ def set_worker_model(classifier: Predictor) -> None:
 
 
 def start_worker(folder: str) -> None:
-    """Load the saved model of a new worker process, which ends with its parent."""
+    """Load the saved model of a new worker process, which uses one thread and ends with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     set_worker_model(models.load(Path(folder)))
+    threadpool_limits(1)  # there is one worker for each core
 
 
 def _end_with_parent() -> None:

@@ -6,23 +6,29 @@ import datetime
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import re
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_info
 
-from claimkind import __version__
+from claimkind import __version__, models
 from claimkind.config import ScoreConfig
 from claimkind.errors import ClaimkindError, TooManyRejectedError
+from claimkind.labels import LABELS, one_hot
+from claimkind.models.hashing import HashingClassifier, HashingSettings
 from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
 from claimkind.scoring import engine, report
 from claimkind.scoring.inputs import split_documents
 from claimkind.scoring.journal import Journal
 from claimkind.scoring.report import write_report
+from claimkind.scoring.workers import start_worker
 from claimkind.text.plain import parse_plain
 from claimkind.tracking import Origin
 
@@ -497,6 +503,14 @@ def test_equal_sentences_are_predicted_once():
     assert predicted == ["Sun.", "It may rain.", "x" * 100]
     assert labelled["label"].tolist() == ["factual", "speculative", "factual", "factual"]
     assert labelled["windows"].tolist() == [1, 1, 1, 2]
+
+
+def test_a_worker_uses_one_thread(tmp_path):
+    models.save(HashingClassifier(HashingSettings(bits=8)).fit(["Sun."] * 6, one_hot(list(LABELS) * 2)), tmp_path / "m")
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=start_worker, initargs=(str(tmp_path / "m"),)) as pool:
+        found = pool.submit(threadpool_info).result()
+    assert {library["num_threads"] for library in found} == {1}
 
 
 class TestReport:
