@@ -287,7 +287,7 @@ def test_the_command_that_a_missing_dataset_names_builds_it(seeds, tmp_path):
 def test_a_multirun_goes_on_after_a_job_that_fails(in_workspace):
     done = run_script("train", "-m", "model=tfidf", "model.C=x,1", "dataset=tiny", cwd=in_workspace)
     assert "error in job 0: model.C has a wrong value" in done.stderr
-    assert "run tfidf-tiny-seed0" in done.stdout
+    assert "run tfidf · tiny" in done.stdout
     assert done.returncode == 2
 
 
