@@ -144,6 +144,8 @@ class TrainConfig:
     target_precision: float | None = None
     """The model gives the label `undecided` below the confidence at which its labels reach this precision on
     validation, above 0 and at most 1; null never abstains."""
+    quantize: bool = False
+    """Whether to make a version of the transformer in int8 too, as `scripts/quantize.py` does."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     # Run

@@ -48,6 +48,14 @@ class ChoosesBackend(Protocol):
 class Quantizable(ChoosesBackend, Protocol):
     """A classifier that can be quantised to int8."""
 
+    def check_int8(self) -> None:
+        """Check whether it can be quantised here, before it is fitted perhaps.
+
+        Raises:
+            ClaimkindError: a package is not installed, or the processor has no instructions for int8.
+        """
+        ...
+
     def quantized(self, texts: Sequence[str]) -> Predictor:
         """The same model with a version in int8, which it computes by default.
 
@@ -55,7 +63,7 @@ class Quantizable(ChoosesBackend, Protocol):
             texts: sentences of the training, from which the ranges of the activations are measured.
 
         Raises:
-            ClaimkindError: a package is not installed, or the processor has no instructions for int8.
+            ClaimkindError: see `check_int8`.
         """
         ...
 

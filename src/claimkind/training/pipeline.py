@@ -11,17 +11,19 @@ import numpy as np
 
 from claimkind import tracking
 from claimkind.command import is_main_process, processes_of_torchrun
-from claimkind.config import TrainConfig
+from claimkind.config import QuantizeConfig, TrainConfig
 from claimkind.dataset.rows import evidence_of
 from claimkind.errors import ClaimkindError
 from claimkind.evaluation.evaluation import Evaluation, evaluate, predictions_for
 from claimkind.metrics.scores import macro_f1
 from claimkind.models.base import Classifier, Examples, OnMetrics
 from claimkind.models.calibration import CalibratedClassifier, fit_temperature, threshold_at_precision
+from claimkind.training import quantization
 from claimkind.training.card import description_of, log_card
 from claimkind.training.checkpoints import checkpoint_folder, read_run_id, write_run_id
 from claimkind.training.distillation import distil
 from claimkind.training.plan import Plan, plan, warn_of_other_builds
+from claimkind.training.quantization import QuantizedRun, quantizable
 from claimkind.training.run_log import (
     log_evaluation,
     log_inputs,
@@ -49,11 +51,14 @@ class TrainedRun(NamedTuple):
     """Address of the run in the MLflow UI."""
     unmet: str = ""
     """Why the model does not abstain although `target_precision` was given; empty otherwise."""
+    int8: QuantizedRun | None = None
+    """Of the version in int8, where `quantize` is set."""
 
     def text(self) -> str:
-        """The run, its model and the main metric, and the address of the run."""
+        """The run, its model and the main metric, the address of the run, and the same of the version in int8."""
         score = self.test.scores["macro_f1"]
-        return f"run {self.name} ({self.run_id}), model {self.model_uri}: test macro F1 {score}\n{self.link}".rstrip()
+        lines = [f"run {self.name} ({self.run_id}), model {self.model_uri}: test macro F1 {score}", self.link]
+        return "\n".join([*lines, self.int8.text() if self.int8 else ""]).rstrip()
 
 
 class Calibrated(NamedTuple):
@@ -80,6 +85,8 @@ def run(config: TrainConfig) -> TrainedRun | None:
     """
     planned = plan(config)
     _check_processes(planned)
+    if config.quantize:
+        quantizable(planned.classifier)
     if not is_main_process():
         logging.disable(logging.INFO)
         fit(planned, training_examples(planned), planned.checkpoints, lambda step, metrics: None)
@@ -95,7 +102,19 @@ def run(config: TrainConfig) -> TrainedRun | None:
         error = ClaimkindError(f"{trained.unmet}; the model was saved, and gives every sentence a label")
         error.result = trained
         raise error
-    return trained
+    return trained._replace(int8=_quantized(config, trained.model_uri)) if config.quantize else trained
+
+
+def _quantized(config: TrainConfig, model_uri: str) -> QuantizedRun:
+    settings = QuantizeConfig(
+        model_uri,
+        config.dataset,
+        seed=config.seed,
+        experiment_name=config.experiment_name,
+        bootstrap_samples=config.bootstrap_samples,
+        paths=config.paths,
+    )
+    return quantization.run(settings)
 
 
 def _check_processes(planned: Plan) -> None:

@@ -122,10 +122,7 @@ def quantize(original: Predictor, texts: list[str], dataset: BuiltDataset) -> Qu
     Raises:
         ClaimkindError: the model is no transformer, or this machine does not compute in int8.
     """
-    inner = uncalibrated(original)
-    if not isinstance(inner, Quantizable):
-        family = models.family_of(original)
-        raise ClaimkindError(f"the model is of the family {family}, expected a transformer, which int8 makes faster")
+    inner = quantizable(original)
     _LOGGER.info("quantising with %d training sentences", len(texts))
     small = inner.quantized(texts)
     inner.set_inference(Inference(precision="fp32"))
@@ -134,6 +131,20 @@ def quantize(original: Predictor, texts: list[str], dataset: BuiltDataset) -> Qu
     temperature = fit_temperature(np.asarray(dataset.splits["validation"]["label"]), raw["validation"])
     calibrated = CalibratedClassifier(small, temperature, original.abstain_below)
     return Quantized(calibrated, exact, {split: calibrated.calibrate(values) for split, values in raw.items()})
+
+
+def quantizable(model: Predictor) -> Quantizable:
+    """The transformer within a model, fitted or not.
+
+    Raises:
+        ClaimkindError: it is no transformer, or this machine does not compute in int8.
+    """
+    inner = uncalibrated(model)
+    if not isinstance(inner, Quantizable):
+        family = models.family_of(model)
+        raise ClaimkindError(f"the model is of the family {family}, expected a transformer, which int8 makes faster")
+    inner.check_int8()
+    return inner
 
 
 def _compare(

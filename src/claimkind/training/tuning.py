@@ -27,9 +27,9 @@ def run(config: TuneConfig) -> SearchResult:
     """
     if optuna is None:
         raise ClaimkindError("optuna is not installed, expected the extra tune: pip install 'claimkind[tune]'")
-    if config.resume or config.run_name:
+    if config.resume or config.run_name or config.quantize:
         raise ClaimkindError(
-            "resume and run_name are settings of one training: a search resumes by itself, see study_name"
+            "resume, run_name and quantize are settings of one training: a search resumes by itself, see study_name"
         )
     _check_counts(trials=config.trials, workers=config.workers, heartbeat_seconds=config.heartbeat_seconds)
     settings = asdict(config)

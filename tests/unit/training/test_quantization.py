@@ -4,13 +4,14 @@ import mlflow
 import pytest
 
 from claimkind import models, tracking
-from claimkind.config import DatasetConfig, PathsConfig, QuantizeConfig
+from claimkind.config import DatasetConfig, PathsConfig, QuantizeConfig, TrainConfig
 from claimkind.errors import ClaimkindError
 from claimkind.labels import one_hot
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.hashing import HashingClassifier, HashingSettings
 from claimkind.models.inference import Inference
-from claimkind.training import quantization
+from claimkind.training import pipeline, quantization
+from tests.conftest import dataset_config
 
 TEXTS = ["Rain fell.", "Rain might reach Corm soon.", "Rain is sadly dull.", "The mill closed."]
 NAMES = ["factual", "speculative", "opinion", "factual"]
@@ -25,10 +26,8 @@ def config_for(folder, workspace, **changes):
 
 def test_a_quantised_model_is_logged_with_its_differences(tiny_encoder, in_workspace, tmp_path):
     from claimkind.models.transformer import TransformerClassifier, TransformerSettings
-    from claimkind.models.transformer.layers import computes_int8
 
-    if not (importlib.util.find_spec("nncf") and computes_int8()):
-        pytest.skip("NNCF is not installed, or the processor has no instructions for int8")
+    _skip_without_int8()
     settings = TransformerSettings(str(tiny_encoder), epochs=2, rdrop_alpha=0, precision="fp32")
     fitted = TransformerClassifier(settings).fit(TEXTS, one_hot(NAMES))
     models.save(CalibratedClassifier(fitted, 1.3, 0.4), tmp_path / "model")
@@ -48,6 +47,36 @@ def test_a_quantised_model_is_logged_with_its_differences(tiny_encoder, in_works
     card = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/model_card.md")
     assert f"| test | {test.sentences} | {test.agreement:.2%} | {test.original} | {test.int8} |" in card
     assert f"temperature {loaded.temperature:.3f} was fitted anew" in card
+
+
+def _skip_without_int8():
+    from claimkind.models.transformer.layers import computes_int8
+
+    if not (importlib.util.find_spec("nncf") and computes_int8()):
+        pytest.skip("NNCF is not installed, or the processor has no instructions for int8")
+
+
+def training(seeds, experiment, **model):
+    settings = {"paths": PathsConfig(data_dir="data"), "bootstrap_samples": 20, "experiment_name": experiment}
+    return TrainConfig(dataset=dataset_config(seeds), model=model, quantize=True, **settings)
+
+
+def test_a_training_logs_its_version_in_int8_when_asked(tiny_encoder, in_workspace, seeds):
+    _skip_without_int8()
+    model = {"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)}
+    trained = pipeline.run(training(seeds, "both", **model, epochs=1, rdrop_alpha=0))
+    assert f"model {trained.model_uri}: test" in trained.text()
+    assert f"model {trained.int8.model_uri} in int8" in trained.text()
+    [original] = mlflow.search_runs(filter_string="tags.kind = 'quantization'", experiment_names=["both"])[
+        "tags.original_model"
+    ]
+    assert original == trained.model_uri
+
+
+def test_a_linear_model_is_not_trained_when_it_is_to_be_quantised(in_workspace, seeds):
+    with pytest.raises(ClaimkindError, match="of the family hashing, expected a transformer"):
+        pipeline.run(training(seeds, "linear", _target_="claimkind.models.hashing.HashingClassifier"))
+    assert mlflow.get_experiment_by_name("linear") is None
 
 
 def test_a_linear_model_is_refused(in_workspace, tmp_path):

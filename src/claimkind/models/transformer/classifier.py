@@ -117,15 +117,12 @@ class TransformerClassifier:
         encoder = Encoder(check_fitted(self.model_), manifest, self.int8_)
         return choose_backend(encoder, self.inference.resolved(), self.settings.precision)
 
+    def check_int8(self) -> None:
+        """See `Quantizable.check_int8`."""
+        check_int8()
+
     def quantized(self, texts: Sequence[str]) -> "TransformerClassifier":
-        """The same model with a version in int8, which it computes by default.
-
-        Args:
-            texts: sentences of the training, from which the ranges of the activations are measured.
-
-        Raises:
-            ClaimkindError: OpenVINO is not installed, or the processor has no instructions for int8.
-        """
+        """See `Quantizable.quantized`."""
         check_int8()
         same = TransformerClassifier(self.settings)
         same._use(Pretrained(check_fitted(self.model_), self.tokenizer_))
