@@ -14,14 +14,14 @@ from claimkind.metrics.scores import of_class, overall
 
 _INTENDED = """\
 Classifies single English sentences: *factual* sentences present something as settled fact, *speculative* ones as
-possible, predicted, alleged or in question, and *opinion* ones judge, value or urge. It is made for analysts,
-fact-checkers and newsrooms who want to see where a text moves from one to another. It does not check whether a claim is
-true, and decisions about people must not rest on it alone."""
+possible, predicted, alleged or in question, and *opinion* ones judge, value or urge. It is intended for analysts,
+fact-checkers and newsrooms who want to see where a text states facts, speculates or gives an opinion. It does not check
+whether a claim is true, and decisions about people must not be based on it alone."""
 
 _LIMITS = """\
 - A language model assigned the labels according to `seeds/GUIDE.md`; no person has checked them.
-- A language model wrote part of the sentences, in training and in test data. Evaluate on your own text.
-- Each sentence is classified without its context, so irony and references of pronouns are missed.
+- A language model wrote some of the sentences in the training and test data, so evaluate on your own text.
+- Each sentence is classified without its context, so irony and what pronouns refer to can be missed.
 - English only."""
 
 
@@ -42,13 +42,13 @@ class Subject(NamedTuple):
     abstain_below: float
     """Confidence below which it gives no label; 0 if it always gives one."""
     teachers: Sequence[str]
-    """Other models that it was trained from: a sentence each."""
+    """One sentence about each saved model that was used in training."""
     encoder: str | None = None
-    """The encoder that was fine-tuned, as it was given; None for a family without one."""
+    """Name or folder of the encoder that was fine-tuned; None for a family without one."""
 
 
 def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | None = None) -> str:
-    """Write the card in Markdown, without front matter, which the MLflow UI would show as text; see `front_matter`.
+    """Write the card in Markdown, without front matter (see `front_matter`), which the MLflow UI would show as text.
 
     Args:
         subject: the model.
@@ -67,7 +67,7 @@ def render(subject: Subject, evaluation: Evaluation, behaviour: pd.DataFrame | N
         "## Results on the test split",
         *_results(evaluation, behaviour),
         "## Confidence",
-        f"The temperature {subject.temperature:.3f}, fitted on validation, is part of the model. "
+        f"Probabilities are calibrated with the temperature {subject.temperature:.3f}, which was fitted on validation. "
         + _abstention(subject.abstain_below, evaluation.coverage),
         "## Limits",
         _LIMITS,
@@ -106,23 +106,23 @@ def front_matter(subject: Subject, evaluation: Evaluation) -> str:
 
 
 def strictest(licences: Iterable[str]) -> str:
-    """The strictest of some licences; one that is not known counts as stricter than all that are."""
+    """The strictest of some licences; an unknown one counts as stricter than all known ones."""
     found = sorted(set(licences))
     return max(found, key=lambda licence: _STRICTNESS.index(licence) if licence in _STRICTNESS else len(_STRICTNESS))
 
 
 def hub_licence(licence: str) -> str:
-    """The hub's name of a licence; `other` for one that it does not know."""
+    """The hub's name of a licence; `other` for an unknown one."""
     return licence.lower() if licence in _STRICTNESS and licence != "own" else "other"
 
 
 def _results(evaluation: Evaluation, behaviour: pd.DataFrame | None) -> list[str]:
     tables = {"source": evaluation.tables["sources"], "wording": evaluation.tables["slices"]}
     if behaviour is not None:
-        tables["behaviour (pairs of sentences that differ in an edit)"] = behaviour
+        tables["behaviour (pairs of a sentence and an edited version)"] = behaviour
     return [
-        "Brackets hold 95% confidence intervals of a bootstrap that resamples documents, not sentences. Within a part "
-        "of the sentences, macro F1 is over the classes that occur there.",
+        "Brackets are 95% confidence intervals from a bootstrap that resamples documents instead of sentences. In the "
+        "tables by source and wording, macro F1 is the mean over the classes that occur in that part of the data.",
         _scores(evaluation),
         *[part for name, table in tables.items() for part in (f"### By {name}", markdown_table(table))],
     ]
@@ -143,15 +143,15 @@ def _abstention(abstain_below: float, coverage: Mapping[str, float]) -> str:
     right = "" if precision is None else f", and {precision:.1%} of these labels are right"
     return (
         f"It answers `undecided` where the highest probability is below {abstain_below:.3f}. On the test split, "
-        f"{coverage['coverage_decided']:.0%} of the sentences get a label{right}. The results above are of all "
+        f"{coverage['coverage_decided']:.0%} of the sentences get a label{right}. The results above are for all "
         "sentences, each with its most probable label."
     )
 
 
 def _licences(rows: pd.DataFrame) -> str:
     return (
-        f"The model was trained on sentences under {', '.join(sorted(set(rows['licence'])))}. The strictest of these, "
-        "and the licence of the encoder if there is one, limit what it may be used for."
+        f"The model was trained on sentences under {', '.join(sorted(set(rows['licence'])))}. The strictest of these "
+        "licences, and that of the encoder if there is one, limit the use of the model."
     )
 
 

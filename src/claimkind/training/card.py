@@ -1,4 +1,4 @@
-"""What a training run says about its model: the description of the run, and the model card."""
+"""The description of a training run, and the card of its model."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from claimkind.training.plan import Plan
 
 
 def log_card(tracked: tracking.Run, planned: Plan, calibrated: CalibratedClassifier, evaluation: Evaluation) -> None:
-    """Log the card of a model, which was evaluated on the test split, for MLflow and for the Hugging Face hub."""
+    """Log the card of a model, for MLflow and for the Hugging Face hub; `evaluation` is that on the test split."""
     subject, suite = _subject(planned, calibrated), planned.behaviour_suite
     behaviour = pass_rates(calibrated, read_pairs(suite)) if suite.is_file() else None
     card = model_card.render(subject, evaluation, behaviour)
@@ -66,16 +66,17 @@ def _training_rows(planned: Plan) -> pd.DataFrame:
 
 
 def _other_models(params: dict[str, Any]) -> list[str]:
-    """A sentence about each saved model from which this one was made."""
+    """Text about the saved models that the training started or learned from; empty if there were none."""
     sentences = []
     if params["init_from"]:
         sentences.append(f"Its encoder was initialised from the saved model `{params['init_from']}`.")
     if params["distil_from"]:
         texts = params["distil_texts"]
         teachers = ", ".join(f"`{teacher}`" for teacher in params["distil_from"])
-        further = f", and for the sentences in {', '.join(texts)}" if texts else ""
+        further = f" and the sentences in {', '.join(texts)}" if texts else ""
         sentences.append(
-            f"For the sentences without a label{further}, its soft targets were the mean probabilities of "
-            f"{teachers}; for those with a label, they had the share {params['distil_share']:g} in the target."
+            f"It was trained by distillation. For sentences without a label{further}, the targets were the mean "
+            f"probabilities of {teachers}. For labelled sentences, these probabilities had a share of "
+            f"{params['distil_share']:g} in the target."
         )
     return sentences

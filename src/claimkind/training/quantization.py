@@ -206,7 +206,7 @@ def card(original: str, calibrated: CalibratedClassifier, sentences: int, differ
         "in fp32 too, which machines without instructions for int8 compute. Intended use, data, limits and licence are "
         "in the card of the original.\n\n"
         f"## Compared with the original\n\n{markdown_table(differences_table(differences))}\n\n"
-        "Brackets hold 95% confidence intervals of a bootstrap that resamples documents, not sentences.\n\n"
+        "Brackets are 95% confidence intervals from a bootstrap that resamples documents instead of sentences.\n\n"
         f"## Confidence\n\nThe temperature {calibrated.temperature:.3f} was fitted anew on validation.\n"
     )
 
