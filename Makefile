@@ -76,7 +76,7 @@ lint: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-fix: install ## let ruff mend what it can
+fix: install ## let ruff correct what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
