@@ -62,7 +62,7 @@ class Probe:
     """
 
     name: str
-    """Of the data set."""
+    """Name of the data set."""
     source: dict[str, Any]
     """Settings of the data set's source. The rows of its `always_test` files are the test rows, the others the training
     rows; rows without a label are in neither."""

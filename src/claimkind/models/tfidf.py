@@ -66,7 +66,7 @@ class TfidfSettings:
     balanced: bool = True
     """Whether classes are weighted inversely to their frequency."""
     em_steps: int = 2
-    """Steps of expectation-maximisation, 0 to 100, where there are rows without a hard label."""
+    """Steps of expectation-maximisation, 0 to 100; used only if there are rows without a label."""
     seed: int = 0
     """Not used: the solver computes the same for every seed."""
 

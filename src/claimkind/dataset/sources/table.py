@@ -1,4 +1,4 @@
-"""Tables as sources, both public corpora and your own data: CSV, JSON lines or parquet."""
+"""Tables as sources, for public corpora and your own data, in the table formats of `claimkind.io`."""
 
 import logging
 import math
@@ -21,34 +21,34 @@ class Table:
     """Sentences in the rows of tables."""
 
     files: dict[str, str | None]
-    """Name and sha256 of each file; null instead of the sha256 of a file of your own that may change."""
+    """Name and sha256 of each file; null instead of the sha256 for a local file that may change."""
     folder: str
     """Where the files are, or are downloaded to."""
     licence: str
-    """Of all sentences; `own` for your own text."""
+    """Licence of all sentences; `own` for your own text."""
     url: str | None = None
-    """Address that the names of a public corpus' files are relative to."""
+    """For a public corpus, the address to which the names of the files are relative."""
     citation: str = ""
     provenance: str = ""
     """Who wrote and labelled the sentences, for the data card."""
     genre: str = ""
-    """Of all sentences."""
+    """Genre of all sentences."""
     separator: str | None = None
-    """Between the cells of a CSV file; null detects it."""
+    """Separator of CSV files; null detects it."""
     fill_short_rows: bool = False
-    """Whether a row of a CSV file may end before the last column, rather than be left out."""
+    """Whether a row of a CSV file with too few cells is filled with empty cells instead of left out."""
     text_column: str = "text"
     label_column: str = "label"
-    """The table's own label, the source label."""
+    """Column with the source label."""
     id_column: str | None = None
-    """Identifies a row; null uses the name of the file and the number of the row, from 0."""
+    """Column that identifies a row; null uses the name of the file and the number of the row, from 0."""
     group_column: str | None = None
-    """Rows with an equal value are never split, such as the sentences of an article; null makes each row a group."""
+    """Column with the group, such as the article; rows of a group stay in one split. Null makes each row a group."""
     own_labels: dict[str, str] | None = None
-    """Source labels that mean the same as one of ours, by that label's name; their rows are labelled."""
+    """Maps source labels to the labels of this project that have the same meaning; their rows are labelled."""
     source_labels: dict[str, str | None] | None = None
-    """Source labels to keep, with their names in the data card; rows whose name is null are left out, and a label that
-    is not listed is an error. Null keeps all labels, unless `own_labels` is given."""
+    """Maps source labels to their names in the data card; rows whose name is null are left out, and a label that is not
+    listed is an error. Null keeps all labels, unless `own_labels` is given."""
     bins: list[float] | None = None
     """Two bounds a and b that turn a numeric label into `<=a`, `a-b` and `>=b`."""
     evidence: dict[str, list[str]] | None = None
@@ -56,7 +56,7 @@ class Table:
     labels: str | None = None
     """File of stand-off labels; see `label_corpus`."""
     always_test: list[str] | None = None
-    """Files, without their ending, whose rows are on the test side of every split."""
+    """Files, without their ending, whose rows are always in the test split."""
 
     def __post_init__(self) -> None:
         """Check the labels.

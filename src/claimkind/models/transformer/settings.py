@@ -21,11 +21,11 @@ class TransformerSettings:
     encoder: str
     """The encoder to fine-tune: a name on the Hugging Face hub, or a local folder."""
     revision: str | None = None
-    """Commit of the encoder on the hub; null takes the pinned one of an encoder in `encoders.PINNED`, and else the
+    """Commit of the encoder on the hub; null takes the pinned commit of an encoder in `encoders.PINNED`, otherwise the
     newest. Not used with a local folder."""
     sha256: str | None = None
-    """Digest that the encoder's `model.safetensors` must have; null takes the pinned one together with the pinned
-    revision, and else checks nothing."""
+    """Digest that the encoder's `model.safetensors` must have; null takes the pinned digest if the revision is the
+    pinned one, otherwise nothing is checked."""
     keep_layers: list[int] | None = None
     """Layers of the encoder that are kept before training, from 0, in ascending order; null keeps all. Every second
     layer of a fine-tuned encoder (`init_from`) makes a student of half its size (Sanh et al. 2019)."""
@@ -34,7 +34,7 @@ class TransformerSettings:
     epochs: float = 3
     """Largest number of epochs, at least 0.01; `patience` can end training earlier."""
     evidence_epochs: int = 2
-    """Epochs over the rows without a hard label, before those over the rows with one; 0 trains on all rows together.
+    """Epochs over the rows without a label, before the epochs over labelled rows; 0 trains on all rows together.
     The learning rate of these epochs is half of `learning_rate` times the mean weight of the rows, since the step size
     of Adam does not depend on the scale of the loss."""
     batch_size: int = 32
