@@ -525,7 +525,7 @@ def changed_settings(config: Any) -> dict[str, Any]:
 def build(settings: Mapping[str, Any], key: str, package: str) -> Any:
     """Build an object from its settings, after checking them against its class.
 
-    The settings are the arguments of the class, or where its only argument is a settings dataclass, the fields of that.
+    The settings are the arguments of the class or, if its only argument is a settings dataclass, the fields of that.
 
     Args:
         settings: the settings by name, and `_target_`, the dotted path of a class in `package`.
