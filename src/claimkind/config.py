@@ -1,8 +1,8 @@
 """The schema of every script's configuration, and the checks that Hydra leaves out.
 
 Hydra checks a configuration against a schema only while it composes it, and does not check keys added by `+key`.
-`to_schema` merges once more, refuses empty texts and returns plain dataclasses, so nothing below a script's `run` depends
-on Hydra. The settings of a model or a source are checked against the arguments of their class; see `build`.
+`to_schema` merges once more, refuses empty texts and returns plain dataclasses, so nothing below a script's `run`
+depends on Hydra. The settings of a model or a source are checked against the arguments of their class; see `build`.
 """
 
 import difflib
@@ -50,8 +50,8 @@ class InferenceConfig:
     """
 
     backend: str = "auto"
-    """`torch`, on a GPU if there is one; `openvino`, on the CPU, with the extra `openvino`; or `auto`: OpenVINO if it is
-    installed and there is no GPU, otherwise PyTorch."""
+    """`torch`, on a GPU if there is one; `openvino`, on the CPU, with the extra `openvino`; or `auto`: OpenVINO if it
+    is installed and there is no GPU, otherwise PyTorch."""
     precision: str = "auto"
     """`fp32`; `bf16`; `int8`, for quantised models; or `auto`: int8 if the model was quantised and this processor has
     instructions for it, otherwise the precision of the training, by default bf16 if the hardware supports it."""
@@ -121,8 +121,8 @@ class TrainConfig:
     """By source, a factor on the weight of its training rows, at least 0; the default is 1, and 0 leaves a source
     out."""
     evidence_weight: float | None = None
-    """Weight of training rows that have evidence but no label, at least 0; rows with a label have the weight 1. 0 leaves
-    them out, null takes the default of the model family."""
+    """Weight of training rows that have evidence but no label, at least 0; rows with a label have the weight 1. 0
+    leaves them out, null takes the default of the model family."""
     evidence_sources: dict[str, float] = field(default_factory=dict)
     """By source, a factor on `evidence_weight`, at least 0; the default is 1."""
     max_evidence: int | None = None
@@ -151,8 +151,8 @@ class TrainConfig:
     experiment_name: str = "claimkind"
     """MLflow experiment of the run; its default is `MLFLOW_EXPERIMENT_NAME` if that is set."""
     run_name: str | None = None
-    """Name of the MLflow run; null makes it from the model, the dataset, the settings that differ from the defaults, and
-    the seed."""
+    """Name of the MLflow run; null makes it from the model, the dataset, the settings that differ from the defaults,
+    and the seed."""
     resume: bool = False
     """Whether to continue an interrupted training with the same settings, in the same run."""
     paths: PathsConfig = field(default_factory=PathsConfig)
@@ -243,11 +243,11 @@ class EvaluateConfig:
     label_column: str = "label"
     """Column of the input with the label."""
     group_column: str | None = None
-    """Column of the input with the group of a row, such as its article; intervals resample groups. Null makes each row a
-    group."""
+    """Column of the input with the group of a row, such as its article; intervals resample groups. Null makes each row
+    a group."""
     labels: dict[str, str] = field(default_factory=dict)
-    """Maps all labels of the input to those of this project: `labels={fact: factual, guess: speculative}`. Not needed if
-    the input has the labels `factual`, `speculative` and `opinion`."""
+    """Maps all labels of the input to those of this project: `labels={fact: factual, guess: speculative}`. Not needed
+    if the input has the labels `factual`, `speculative` and `opinion`."""
     # Run
     probe: dict[str, Any] | None = None
     """An external test set to evaluate on instead of a built dataset: a file of `configs/probe/`."""
@@ -339,7 +339,7 @@ class ScoreConfig:
     # Documents
     unit: str = "auto"
     """What one row of the output is. `auto`: a sentence of a document, or a row of a table. `document`: rows of tables
-    are split into sentences too. `sentence`: nothing is split; a line (in HTML, Word and PDF a paragraph) is one row."""
+    are split into sentences too. `sentence`: no splitting; a line (in HTML, Word and PDF a paragraph) is one row."""
     line_breaks: str = "auto"
     """How a single line break in a text is read: `keep` ends the sentence, `join` reads it as a space, `auto` detects
     hard-wrapped text and joins its lines."""
