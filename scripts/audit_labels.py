@@ -4,7 +4,7 @@ from pathlib import Path
 
 from claimkind.command import command
 
-main = command("audit_labels", Path(__file__).parents[1] / "configs")
+main = command("audit_labels", Path(__file__).resolve().parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from claimkind.command import command
 
-main = command("fetch_encoder", Path(__file__).parents[1] / "configs")
+main = command("fetch_encoder", Path(__file__).resolve().parents[1] / "configs")
 
 if __name__ == "__main__":
     main()

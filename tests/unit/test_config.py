@@ -4,6 +4,8 @@ import inspect
 import itertools
 import re
 import shlex
+import subprocess
+import sys
 import textwrap
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -289,6 +291,19 @@ def test_a_multirun_goes_on_after_a_job_that_fails(in_workspace):
     assert "error in job 0: model.C has a wrong value" in done.stderr
     assert "run tfidf · tiny" in done.stdout
     assert done.returncode == 2
+
+
+def test_a_script_finds_its_configurations_through_a_link(tmp_path):
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    arguments = ["input=none.txt", "output=out.csv", f"model_uri={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "scripts" / "score.py"), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith("error: none.txt does not exist"), done.stderr
 
 
 def test_every_script_has_a_function_a_schema_and_a_primary_configuration():
