@@ -23,10 +23,11 @@ from claimkind.benchmarks.machine import log_machine
 from claimkind.benchmarks.onnx_export import export_onnx
 from claimkind.benchmarks.timing import Timings, time_backends
 from claimkind.config import QuantizeConfig, nearest
-from claimkind.dataset.load import load_dataset
+from claimkind.dataset.load import BuiltDataset, load_dataset
 from claimkind.errors import ClaimkindError
 from claimkind.models.calibration import CalibratedClassifier
 from claimkind.models.inference import Inference
+from claimkind.training.quantization import calibration_texts
 
 _LONG_TEXT = 512  # words
 
@@ -71,23 +72,26 @@ class ThroughputBenchmark:
 
     def measure(self) -> pd.DataFrame:
         """Speed of each backend, and how its labels and probabilities agree with ours in fp32; see `Benchmark`."""
-        train = load_dataset(self.data_dir, self.dataset).splits["train"]["text"][:]
+        dataset = load_dataset(self.data_dir, self.dataset)
+        train = dataset.splits["train"]["text"][:]
         log_machine()
-        tables = self._measure_transformer(self.model_uri, train) if self.model_uri else []
+        tables = self._measure_transformer(self.model_uri, dataset) if self.model_uri else []
         tables += self._measure_fast(train)
         if not tables:
             raise ClaimkindError("nothing to measure, expected a model: give benchmark.model_uri or fast_model_uris")
         return pd.concat(tables, ignore_index=True)
 
-    def _measure_transformer(self, model_uri: str, train: Sequence[str]) -> list[pd.DataFrame]:
+    def _measure_transformer(self, model_uri: str, dataset: BuiltDataset) -> list[pd.DataFrame]:
         folder = tracking.fetch_folder(model_uri)
         backends = _available(self.backends)
-        samples = self._sample(train)
+        samples = self._sample(dataset.splits["train"]["text"][:])
         with tempfile.TemporaryDirectory() as scratch:
             if any(backend.needs_export() for backend in backends):
                 export_onnx(folder, Path(scratch))
             if any(backend.int8 for backend in backends):
-                _save_int8(folder, train, Path(scratch) / QUANTIZED)
+                # By another seed, so that they are not those that are timed.
+                texts = calibration_texts(dataset, QuantizeConfig.sentences, self.seed + 1)
+                _save_int8(folder, texts, Path(scratch) / QUANTIZED)
             ready = [backend.of(folder, Path(scratch)) for backend in backends]
             tables = [
                 _table(time_backends(ready, texts, self.rounds, self.busy), len(texts)).assign(texts=name)
@@ -116,10 +120,9 @@ class ThroughputBenchmark:
         ]
 
 
-def _save_int8(folder: Path, train: Sequence[str], output: Path) -> None:
+def _save_int8(folder: Path, texts: list[str], output: Path) -> None:
     """Save a saved transformer with a version in int8, calibrated with training sentences."""
     classifier: Any = models.load(folder, Inference("torch", "fp32"))
-    texts = list(train[: QuantizeConfig.sentences])
     if isinstance(classifier, CalibratedClassifier):
         inner: Any = classifier.classifier
         models.save(CalibratedClassifier(inner.quantized(texts), classifier.temperature), output)
