@@ -1,4 +1,5 @@
 import json
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -288,6 +289,7 @@ class LongIsOpinion:
     feature_size = 1
     compute_dtype = "int8, imagined"
     tokens_per_batch = 64
+    concurrent_batches = 1
 
     def logits(self, batch):
         tokens = batch["attention_mask"].sum(axis=1)
@@ -303,6 +305,31 @@ def test_another_backend_can_compute_the_predictions(tiny_encoder):
     assert classifier.compute_dtype == "int8, imagined"
     assert (classifier.predict_proba(["Rain fell.", "Rain " * 30])[:, 2] > 0.5).tolist() == [False, True]
     assert classifier.features(["Rain fell."]).tolist() == [[5]]
+
+
+class TwoAtATime(LongIsOpinion):
+    """The first batch waits until another one is computed at the same time."""
+
+    concurrent_batches = 2
+
+    def __init__(self):
+        self.first, self.another = threading.Lock(), threading.Event()
+
+    def logits(self, batch):
+        if self.first.acquire(blocking=False):
+            assert self.another.wait(timeout=20), "no other batch is computed meanwhile"
+        else:
+            self.another.set()
+        return super().logits(batch)
+
+
+def test_batches_are_computed_at_the_same_time_where_the_backend_is_faster_so(tiny_encoder):
+    classifier = classifier_for(tiny_encoder, epochs=1).fit(TEXTS, one_hot(NAMES))
+    classifier.backend_ = LongIsOpinion()
+    texts = ["Rain fell.", "Rain " * 40, "Rain " * 20, "Rain " * 30]
+    expected = classifier.predict_proba(texts)
+    classifier.backend_ = TwoAtATime()
+    np.testing.assert_allclose(classifier.predict_proba(texts), expected)
 
 
 def test_batches_keep_to_the_token_budget_and_hold_every_row_once():

@@ -148,6 +148,7 @@ class TransformerClassifier:
             probabilities,
             width=self.model_.config.num_labels,
             budget=backend.tokens_per_batch,
+            concurrent=backend.concurrent_batches,
         )
 
     def features(self, texts: Sequence[str]) -> np.ndarray:

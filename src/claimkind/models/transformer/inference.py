@@ -1,6 +1,8 @@
 """Prediction: windows in batches of similar length, computed by an exchangeable backend."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +20,8 @@ class Backend(Protocol):
     """Number format, device and runtime, as in `fp32, CPU`; see `Predictor.compute_dtype`."""
     tokens_per_batch: int
     """Tokens of a batch, padding included; where predictions are fastest."""
+    concurrent_batches: int
+    """Number of calls of `logits` at the same time, in threads, with which predictions are fastest."""
 
     def logits(self, batch: Batch) -> np.ndarray:
         """Logits of each row of a batch: (rows, 3) float32, in the order of `LABELS`."""
@@ -29,7 +33,13 @@ class Backend(Protocol):
 
 
 def mean_over_windows(
-    texts: Sequence[str], tokenizer: WindowTokenizer, compute: Callable[[Batch], np.ndarray], *, width: int, budget: int
+    texts: Sequence[str],
+    tokenizer: WindowTokenizer,
+    compute: Callable[[Batch], np.ndarray],
+    *,
+    width: int,
+    budget: int,
+    concurrent: int = 1,
 ) -> np.ndarray:
     """Compute each window of each text, and average over the windows of a text, weighted by their tokens.
 
@@ -38,7 +48,8 @@ def mean_over_windows(
         tokenizer: splits them into windows.
         compute: gives (rows, width) for a batch of windows.
         width: columns of the result.
-        budget: tokens of a batch, padding included.
+        budget: tokens of a batch, padding included; at most, since few windows are divided among concurrent batches.
+        concurrent: number of batches to compute at the same time.
 
     Returns:
         (n, width) float64.
@@ -49,12 +60,27 @@ def mean_over_windows(
     windows = tokenizer.split(texts)
     lengths = np.array([len(ids) for ids in windows.ids])
     np.add.at(tokens, windows.owners, lengths)
+    batches = list(token_budget_batches(lengths, min(budget, math.ceil(lengths.sum() / concurrent))))
+    padded = (tokenizer.pad([windows.ids[row] for row in rows]) for rows in batches)
     with tqdm(total=len(lengths), desc="predicting", delay=2, leave=False) as progress:
-        for rows in token_budget_batches(lengths, budget):
-            values = compute(tokenizer.pad([windows.ids[row] for row in rows]))
+        for rows, values in zip(batches, _computed(compute, padded, concurrent), strict=True):
             np.add.at(sums, windows.owners[rows], values * lengths[rows, None])
             progress.update(len(rows))
     return sums / tokens[:, None]
+
+
+def _computed(
+    compute: Callable[[Batch], np.ndarray], batches: Iterable[Batch], concurrent: int
+) -> Iterator[np.ndarray]:
+    """The result for each batch, in order."""
+    if concurrent == 1:
+        yield from map(compute, batches)
+        return
+    pool = ThreadPoolExecutor(concurrent)
+    try:
+        yield from pool.map(compute, batches)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def token_budget_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:

@@ -13,6 +13,8 @@ from claimkind.models.transformer.tokenization import Batch
 class TorchBackend:
     """PyTorch, on the GPU if there is one."""
 
+    concurrent_batches = 1
+
     def __init__(self, model: Any, precision: str = "auto") -> None:
         """Wrap a model.
 
