@@ -306,6 +306,14 @@ def test_every_place_that_deletes_is_listed_with_a_test():
     assert named and not [name for name in named if not (ROOT / "tests" / name).is_file()]
 
 
+def test_every_test_that_a_page_names_exists():
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {name for path in (ROOT / "docs").glob("*.md") for name in re.findall(r"`(test_\w+)`", path.read_text())}
+    assert len(named) > 80
+    missing = sorted(named - set(re.findall(r"def (test_\w+)\(", tests)))
+    assert not missing, f"there is no {', '.join(missing)}"
+
+
 def test_every_file_ending_is_documented():
     page = read("docs/scoring.md")
     missing = [ending for ending in (*FORMATS, *COMPRESSIONS) if f"`{ending}`" not in page]
@@ -316,7 +324,7 @@ def test_the_readme_is_short():
     assert len(read("README.md").splitlines()) <= 200
 
 
-LINKS = [(page, link) for page in (*PAGES, "CHANGELOG.md", "seeds/README.md", "data/README.md")
+LINKS = [(page, link) for page in (*PAGES, "docs/faults.md", "CHANGELOG.md", "seeds/README.md", "data/README.md")
          for link in re.findall(r"\]\(([^):\s]+)\)", read(page))]  # fmt: skip
 
 
