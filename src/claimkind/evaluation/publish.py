@@ -66,7 +66,8 @@ def run(config: PublishConfig) -> Published:
     if not config.non_commercial and ("-nc" in licence or licence == "other"):
         raise ClaimkindError(
             f"{config.model_uri} was trained on sentences whose strictest licence is {licence!r}, expected one that "
-            "allows commercial use: train with dataset.licence=commercial, or give non_commercial=true"
+            "allows commercial use: train on a dataset that was built with dataset.licence=commercial, or give "
+            "non_commercial=true"
         )
     if config.folder:
         _write(Path(config.folder), config, card)

@@ -207,7 +207,7 @@ def card(original: str, calibrated: CalibratedClassifier, sentences: int, differ
         "in the card of the original.\n\n"
         f"## Compared with the original\n\n{markdown_table(differences_table(differences))}\n\n"
         "Brackets are 95% confidence intervals from a bootstrap that resamples documents instead of sentences.\n\n"
-        f"## Confidence\n\nThe temperature {calibrated.temperature:.3f} was fitted anew on validation.\n"
+        f"## Confidence\n\nThe temperature {calibrated.temperature:.3f} was fitted again on validation.\n"
     )
 
 

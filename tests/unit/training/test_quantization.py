@@ -46,7 +46,7 @@ def test_a_quantised_model_is_logged_with_its_differences(tiny_encoder, in_works
     assert run.data.metrics["test/labels_as_in_fp32"] == pytest.approx(test.agreement, rel=1e-3)
     card = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/model_card.md")
     assert f"| test | {test.sentences} | {test.agreement:.2%} | {test.original} | {test.int8} |" in card
-    assert f"temperature {loaded.temperature:.3f} was fitted anew" in card
+    assert f"temperature {loaded.temperature:.3f} was fitted again" in card
 
 
 def _skip_without_int8():
