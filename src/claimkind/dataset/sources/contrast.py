@@ -29,9 +29,13 @@ class ContrastPairs:
         """Read both sides of every pair; see `Source.read`. A group is a pair; the genre is the kind of edit.
 
         Raises:
-            ClaimkindError: a line is not as expected, or a pair does not have two sides with different labels.
+            ClaimkindError: the file is empty, a line is not as expected, or a pair does not have two sides with
+                different labels.
         """
-        pairs = pd.DataFrame([_read_side(place, row) for place, row in read_jsonl(Path(self.pairs))])
+        sides = [_read_side(place, row) for place, row in read_jsonl(Path(self.pairs))]
+        if not sides:
+            raise ClaimkindError(f"{self.pairs} is empty, expected contrast pairs: check the path")
+        pairs = pd.DataFrame(sides)
         _check_sides(pairs)
         return pd.DataFrame(
             {
@@ -52,7 +56,7 @@ def _read_side(place: str, row: dict) -> dict:
     annotation = to_annotation(place, row, "pair", "side", "kind", "text")
     if annotation.sha != text_sha(row["text"]):
         raise ClaimkindError(f"{place}: the sentence was edited after it was labelled, its sha differs: label it again")
-    return {**row, "rule": annotation.rule, "place": place}
+    return {**row, "votes": annotation.votes, "rule": annotation.rule, "place": place}
 
 
 def _check_sides(pairs: pd.DataFrame) -> None:

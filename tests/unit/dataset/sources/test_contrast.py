@@ -48,3 +48,13 @@ def test_a_lonely_side_is_refused(write):
 def test_an_edited_side_must_be_labelled_anew(write):
     with pytest.raises(ClaimkindError, match=r"pairs\.jsonl:2: the sentence was edited after it was labelled"):
         write(A, {**B, "text": "Rain might fall."}).read("contrast")
+
+
+def test_a_side_without_votes_has_its_label_as_the_only_vote(write):
+    sides = ({name: value for name, value in row.items() if name != "votes"} for row in (A, B))
+    assert write(*sides).read("contrast")["votes"].tolist() == [["factual"], ["speculative"]]
+
+
+def test_an_empty_file_is_refused(write):
+    with pytest.raises(ClaimkindError, match=r"pairs\.jsonl is empty, expected contrast pairs"):
+        write().read("contrast")
