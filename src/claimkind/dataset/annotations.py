@@ -47,7 +47,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     if not path.is_file():
         raise ClaimkindError(f"{path} does not exist, expected a file of labels, one JSON object a line")
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:  # as bytes, so that a line in another encoding is reported with its place
         for number, line in enumerate(lines, start=1):
             place = f"{path}:{number}"
             try:
@@ -55,7 +55,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             except ValueError:
                 row = None
             if not isinstance(row, dict):
-                raise ClaimkindError(f"{place}: found {line.strip()[:60]!r}, expected one JSON object a line")
+                found = line.decode("utf-8", "replace").strip()[:60]
+                raise ClaimkindError(f"{place}: found {found!r}, expected one JSON object a line in UTF-8")
             yield place, row
 
 
@@ -63,18 +64,28 @@ def read_document_labels(path: Path) -> dict[tuple[str, int, int], Annotation]:
     """Read the labels of sentences of documents, by name of the document, start and end.
 
     Raises:
-        ClaimkindError: a line lacks a field, its label is unknown, or two lines have the same span.
+        ClaimkindError: a line lacks a field, its label is unknown, its offsets are no numbers, or two lines have the
+            same span.
     """
     annotations: dict[tuple[str, int, int], Annotation] = {}
     for place, row in read_jsonl(path):
         annotation = to_annotation(place, row, "document", "start", "end")
-        span = (str(row["document"]), int(row["start"]), int(row["end"]))
+        span = (str(row["document"]), *_offsets(place, row))
         if span in annotations:
             raise ClaimkindError(
                 f"{place}: the span already has a label at {annotations[span].place}: keep one of them"
             )
         annotations[span] = annotation
     return annotations
+
+
+def _offsets(place: str, row: dict[str, Any]) -> tuple[int, int]:
+    try:
+        return int(row["start"]), int(row["end"])
+    except (TypeError, ValueError):
+        raise ClaimkindError(
+            f"{place}: the label is at {row['start']!r} to {row['end']!r}, expected two offsets in characters"
+        ) from None
 
 
 def to_annotation(place: str, row: dict[str, Any], *required: str) -> Annotation:

@@ -137,3 +137,14 @@ def test_a_text_without_front_matter_is_read_whole(tmp_path):
     path.write_bytes(b"--- a rule\r\nText.\r\n")
     assert read_document(path).text == "--- a rule\r\nText.\r\n"
     assert read_document(path).first_line == 1
+
+
+def test_labels_in_another_encoding_are_named_by_file_and_line(folder):
+    path = folder / "labels.jsonl"
+    path.write_bytes(path.read_bytes() + '{"document": "Zürich"}\n'.encode("latin-1"))
+    expect(folder, r"labels\.jsonl:4: found '\{\"document\": \"Z.rich\"\}', expected one JSON object a line in UTF-8")
+
+
+def test_offsets_that_are_no_numbers_are_named_by_file_and_line(folder):
+    rewrite_label(folder, 2, start="here")
+    expect(folder, r"labels\.jsonl:2: the label is at 'here' to 39, expected two offsets in characters")
