@@ -52,8 +52,8 @@ def _read_labels(path: Path, positions: dict[tuple[str, str], int], sources: set
 def _read_csv(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            entries = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError) as error:
+            entries = list(csv.DictReader(stream, restval=""))  # some programs leave out empty cells at the end
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ClaimkindError(f"dataset.corrections names {path}, which cannot be read ({error}): check it") from None
     if entries and not set(entries[0]) >= _COLUMNS:
         raise ClaimkindError(f"{path}:1: found the columns {', '.join(entries[0])}, expected id, sha and corrected")

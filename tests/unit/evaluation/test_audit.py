@@ -98,6 +98,13 @@ def test_corrections_of_a_source_that_the_dataset_lacks_are_skipped(seeds, tmp_p
     assert json.loads((folder / "manifest.json").read_text())["corrected_labels"] == 0
 
 
+def test_a_row_of_corrections_without_its_last_cells_corrects_nothing(seeds, tmp_path):
+    (tmp_path / "c.csv").write_text("id,sha,source,corrected\nx,0,documents\n")
+    dataset = dataset_config(seeds, corrections=[str(tmp_path / "c.csv")])
+    folder = build_dataset(BuildDatasetConfig(dataset=dataset, paths=PathsConfig(data_dir=str(tmp_path)))).folder
+    assert json.loads((folder / "manifest.json").read_text())["corrected_labels"] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -105,6 +112,11 @@ def test_corrections_of_a_source_that_the_dataset_lacks_are_skipped(seeds, tmp_p
         ("id,sha,source,corrected\nx,0,documents,opinion\n", r"c\.csv:2: no sentence has the id 'x'"),
         ("id,sha,corrected\nx,0,maybe\n", r"c\.csv:2: found the label 'maybe', expected one of factual"),
         ("id,label\nx,opinion\n", r"c\.csv:1: found the columns id, label, expected id, sha and corrected"),
+        pytest.param(
+            f"id,sha,corrected\nx,{'x' * 2_000_000},\n",
+            r"corrections names .*c\.csv, which cannot be read \(field larger",
+            id="a cell that is too long",
+        ),
     ],
 )
 def test_corrections_that_fit_nothing_are_named(seeds, tmp_path, content, sentence):
