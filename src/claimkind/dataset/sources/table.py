@@ -117,7 +117,7 @@ class Table:
 
     def _label_problem(self, label: Any) -> str:
         """Why a row cannot be used; empty where its label is good."""
-        text = "" if label is None or label != label else str(label).strip()  # null, or not a number in parquet
+        text = _label_text(label)
         if not text and "" not in (self.source_labels or {}):
             return f"no label in the column {self.label_column!r}"
         if self.bins and not _is_finite(text):
@@ -135,7 +135,7 @@ class Table:
     def _source_labels(self, values: pd.Series, path: Path) -> pd.Series:
         if self.bins:
             return _bin(values, *self.bins)
-        values = values.astype(str).str.strip()
+        values = values.map(_label_text)
         known = {**{label: label for label in self.own_labels or {}}, **(self.source_labels or {})}
         unknown = sorted(set(values) - set(known)) if known else []
         if unknown:
@@ -152,6 +152,11 @@ def _log_rejected(path: Path, used: int, rejected: list[RejectedRow]) -> None:
     _LOGGER.warning("%s: %d rows are used, %d %s left out", path, used, len(rejected), rows)
     for row in sorted(rejected, key=lambda row: int(row.place.split()[-1])):  # "line 12", in the order of the file
         _LOGGER.warning("%s, %s: %s", path, row.place, row.reason)
+
+
+def _label_text(label: Any) -> str:
+    """A label as text; empty for null, which in parquet is not a number."""
+    return "" if label is None or label != label else str(label).strip()
 
 
 def _is_finite(text: str) -> bool:

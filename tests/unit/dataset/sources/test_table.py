@@ -126,3 +126,11 @@ def test_an_empty_table_is_refused(read):
 def test_labels_that_are_not_mapped_are_an_error_and_not_bad_rows(read):
     with pytest.raises(ClaimkindError, match=r"a\.csv has the label 'rumour', expected one of fact, guess, view"):
         read("a.csv", f"{HEADER}{GOOD}3,Rents rose.,rumour\n")
+
+
+def test_a_null_label_can_be_mapped_like_an_empty_one(read):
+    table = pd.DataFrame({"sentence": ["Mill A.", "Mill B."], "kind": ["fact", None]})
+    settings = {"own_labels": None, "group_column": None, "source_labels": {"fact": "fact", "": "none"}}
+    rows, logged = read("a.parquet", table, **settings)
+    assert rows["source_label"].tolist() == ["fact", "none"]
+    assert logged == []
