@@ -12,6 +12,7 @@ from claimkind.io.columns import Columns
 from claimkind.io.compression import DAMAGED
 from claimkind.io.files import find_files
 from claimkind.io.formats import FORMATS
+from claimkind.io.input_file import InputFile
 from claimkind.io.readers import check_columns, reason_of
 from claimkind.io.rows import problem_of
 
@@ -46,9 +47,9 @@ def read_table(
         fill_short_rows: whether a row of a CSV file may end before the last column, rather than be rejected.
 
     Raises:
-        ClaimkindError: there is no such file, it cannot be read, or it has no such column.
+        ClaimkindError: there is no such file, it is an archive of several, it cannot be read, or it has no such column.
     """
-    file = find_files(path)[0]
+    file = _only_file(path)
     options = TableOptions(separator=separator, fill_short_rows=fill_short_rows, text_column=text_column)
     rows: list[Row] = []
     try:
@@ -60,6 +61,13 @@ def read_table(
     except (ValueError, csv.Error, *DAMAGED) as error:
         raise ClaimkindError(f"{path} {reason_of(error, file)}") from None
     return _checked(rows, text_column)
+
+
+def _only_file(path: Path) -> InputFile:
+    files = find_files(path)
+    if len(files) > 1:
+        raise ClaimkindError(f"{path} holds {len(files)} files, expected one: extract the one to read")
+    return files[0]
 
 
 def _checked(rows: list[Row], text_column: str) -> WholeTable:

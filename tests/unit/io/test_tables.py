@@ -1,6 +1,7 @@
 """A whole table: N good rows and M bad ones give N rows and M reasons with their lines."""
 
 import json
+import zipfile
 
 import pandas as pd
 import pytest
@@ -68,3 +69,11 @@ def test_a_table_that_cannot_be_read_is_one_sentence(name, sentence, tmp_path):
     (tmp_path / "in.csv").write_text("text,kind\nSun.,fact\n")
     with pytest.raises(ClaimkindError, match=sentence):
         read_table(tmp_path / name, text_column="body")
+
+
+def test_an_archive_of_several_tables_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.writestr("a.csv", "text\nSun.\n")
+        archive.writestr("b.csv", "text\nFog.\n")
+    with pytest.raises(ClaimkindError, match=r"in\.zip holds 2 files, expected one"):
+        read_table(tmp_path / "in.zip", text_column="text")
