@@ -156,6 +156,12 @@ def test_the_digest_of_an_encoder_is_checked(tiny_encoder):
         find_encoder(str(tiny_encoder), sha256="0" * 64)
 
 
+def test_a_digest_of_weights_in_several_files_is_refused(tmp_path):
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"")
+    with pytest.raises(ClaimkindError, match=r"holds its weights in several files, and model\.sha256 is that of model"):
+        find_encoder(str(tmp_path), sha256="0" * 64)
+
+
 @pytest.fixture
 def hub(monkeypatch, tiny_encoder):
     """A hub that has every encoder: the revisions that were downloaded, by name."""

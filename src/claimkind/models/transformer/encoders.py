@@ -78,8 +78,8 @@ def find_encoder(encoder: str, revision: str | None = None, sha256: str | None =
         sha256: digest that `model.safetensors` must have; by default the pinned one, if the revision is pinned too.
 
     Raises:
-        ClaimkindError: there is no such encoder, it cannot be fetched, it holds no safetensors, its digest differs, or
-            it is a saved model of which a file is damaged.
+        ClaimkindError: there is no such encoder, it cannot be fetched, it holds no safetensors, its digest differs or
+            cannot be checked, or it is a saved model of which a file is damaged.
     """
     folder = Path(encoder)
     if not folder.is_dir():
@@ -93,6 +93,10 @@ def find_encoder(encoder: str, revision: str | None = None, sha256: str | None =
         raise ClaimkindError(
             f"model.encoder {encoder!r} has no *.safetensors in {folder}, and no pickle is ever read: "
             "choose an encoder that was saved as safetensors"
+        )
+    if sha256 and not weights.is_file():
+        raise ClaimkindError(
+            f"{folder} holds its weights in several files, and model.sha256 is that of {weights.name}: leave it out"
         )
     if sha256 and sha256_file(weights) != sha256:
         raise ClaimkindError(f"{weights} has another sha256 than model.sha256: fetch it again or correct the digest")
