@@ -9,6 +9,7 @@ import pandas as pd
 from claimkind import tracking
 from claimkind.config import ModelsConfig
 from claimkind.errors import ClaimkindError
+from claimkind.evaluation.promotion import Target, check_target
 from claimkind.labels import LABELS
 from claimkind.tracking import Version
 
@@ -43,10 +44,11 @@ def run(config: ModelsConfig) -> ModelList:
     """List registered models, show one, or move the alias; see `configs/models.yaml`.
 
     Raises:
-        ClaimkindError: no model is registered, or there is no such version.
+        ClaimkindError: no model is registered, there is no such version, or MLflow does not take the alias.
     """
     if config.show and config.champion:
         raise ClaimkindError("show and champion are two commands, expected one: leave one of them out")
+    check_target(Target(config.registered_name, config.alias))
     versions = tracking.list_versions(config.registered_name)
     if config.champion:
         chosen = _find(versions, config.champion, "champion")

@@ -52,6 +52,7 @@ def test_the_alias_moves_to_an_earlier_version(store):
         ({"show": "7"}, "show=7 is no version, expected one of 2, 1, champion"),
         ({"champion": "best"}, "champion=best is no version"),
         ({"show": "1", "champion": "1"}, "show and champion are two commands"),
+        ({"champion": "1", "alias": "v1"}, "alias='v1' is no name that MLflow takes"),
         ({"registered_name": "other"}, r"no model is registered as 'other' .*expected one of claimkind"),
     ],
 )
