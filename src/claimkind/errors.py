@@ -1,4 +1,4 @@
-"""The exceptions that our own code raises, and what those of others say."""
+"""The exceptions of claimkind, and what the messages of other exceptions mean."""
 
 import contextlib
 import errno
@@ -30,9 +30,8 @@ class TrainingPruned(Exception):  # noqa: N818 - not an error
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an exception's message; the name of its class where the message is empty."""
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+    """The first line of an exception's message; the name of its class where that is empty."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

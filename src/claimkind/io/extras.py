@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
+from claimkind.errors import first_line
 from claimkind.io.base import UnreadableError
 from claimkind.io.input_file import InputFile
 
@@ -46,5 +47,4 @@ def reading(file: InputFile) -> Iterator[None]:
     except (UnreadableError, MemoryError):
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise UnreadableError(f"cannot be read ({reason}), expected {file.ending}: check it") from None
+        raise UnreadableError(f"cannot be read ({first_line(error)}), expected {file.ending}: check it") from None
