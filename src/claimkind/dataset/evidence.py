@@ -79,7 +79,7 @@ def override_evidence(measured: Evidence, fixed: Mapping[str, Mapping[str, Seque
         for label, classes in sets.items():
             if label not in result.get(source, {}):
                 raise ClaimkindError(f"dataset.sources.{source}.evidence names {label!r}, which no row has")
-            result[source][label] = one_hot(list(classes)).sum(axis=0).tolist()
+            result[source][label] = one_hot(list(classes)).max(axis=0, initial=0).tolist()
     return result
 
 

@@ -48,6 +48,8 @@ def test_likelihoods_of_many_source_labels_keep_their_digits():
 def test_a_source_may_fix_its_evidence_by_hand():
     fixed = override_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"a": ["speculative", "opinion"]}})
     assert fixed == {"s": {"a": [0.0, 1.0, 1.0]}}
+    twice = override_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"a": ["opinion", "opinion"]}})
+    assert twice == {"s": {"a": [0.0, 0.0, 1.0]}}, "a likelihood is 1 at most"
     with pytest.raises(ClaimkindError, match=r"dataset\.sources\.s\.evidence names 'b', which no row has"):
         override_evidence({"s": {"a": [0.1, 0.2, 0.3]}}, {"s": {"b": ["opinion"]}})
 
