@@ -1,13 +1,13 @@
-"""Names of runs and addresses of pages in the MLflow UI."""
+"""What the MLflow UI shows: names of runs, descriptions, and the addresses of pages."""
 
 import mlflow
 
 SEPARATOR = " · "
 """Between the parts of the name of a run."""
+DESCRIPTION_TAG = "mlflow.note.content"
+"""Tag with the description of an experiment, a run or a model, in Markdown."""
 PORT = 5000
 """Of the server that `make ui` starts, MLflow's own default."""
-
-
 _MODE = "?workflowType=machine_learning"
 """Without it, the UI shows the pages for language model applications."""
 

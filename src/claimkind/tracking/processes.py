@@ -12,8 +12,9 @@ import mlflow
 import psutil
 from mlflow.entities import Run as MlflowRun
 
+from claimkind.tracking.links import DESCRIPTION_TAG
+
 _HOST, _ID, _STARTED = "process_host", "process_id", "process_started"
-_NOTE = "mlflow.note.content"
 _KILLED = "Its process {process} on {host} was killed; the next script that used the store has ended the run."
 _CLOCK_SECONDS = 2
 """By which the start of a process may seem to move when the clock is set."""
@@ -37,14 +38,14 @@ def end_runs_of_killed_processes() -> None:
     query = f"attributes.status = 'RUNNING' and tags.{_HOST} = '{_host()}'"
     for run in client.search_runs(experiments, query):
         if not _is_alive(run.data.tags):
-            client.set_tag(run.info.run_id, _NOTE, "\n\n".join(filter(None, [without_note(run), _note(run)])))
+            client.set_tag(run.info.run_id, DESCRIPTION_TAG, "\n\n".join(filter(None, [without_note(run), _note(run)])))
             client.set_terminated(run.info.run_id, "KILLED")
 
 
 def without_note(run: MlflowRun) -> str:
     """The description of a run without the note that it was killed."""
     pattern = re.escape(_KILLED).replace(r"\{process\}", r"\d+").replace(r"\{host\}", r"\S+")
-    return re.sub(pattern, "", str(run.data.tags.get(_NOTE, ""))).strip()
+    return re.sub(pattern, "", str(run.data.tags.get(DESCRIPTION_TAG, ""))).strip()
 
 
 def _note(run: MlflowRun) -> str:

@@ -18,7 +18,7 @@ from claimkind.manifest import lock
 from claimkind.models.base import Predictor
 from claimkind.models.inference import Inference
 from claimkind.tracking.artifacts import model_folder, model_info, run_artifact
-from claimkind.tracking.links import run_page
+from claimkind.tracking.links import DESCRIPTION_TAG, run_page
 from claimkind.tracking.store import check_store, get_run
 
 _SCORE = "macro_f1"
@@ -86,7 +86,7 @@ def _description(run: Run, reason: str) -> str:
     """The description of a version in Markdown: why it was promoted, then that of its run."""
     page = run_page(run.info.experiment_id, run.info.run_id)
     first = [f"{reason}.", ""] if reason else []
-    note = run.data.tags.get("mlflow.note.content", "")
+    note = run.data.tags.get(DESCRIPTION_TAG, "")
     return "\n".join([*first, f"Trained in [{run.info.run_name}]({page}).", "", note])
 
 

@@ -31,7 +31,7 @@ from claimkind.labels import PROBABILITY_COLUMNS
 from claimkind.manifest import MANIFEST
 from claimkind.models.base import Predictor
 from claimkind.tracking.artifacts import model_folder
-from claimkind.tracking.links import model_page, run_page
+from claimkind.tracking.links import DESCRIPTION_TAG, model_page, run_page
 from claimkind.tracking.metric_log import MetricLog
 from claimkind.tracking.processes import command_line, log_system_metrics_each_minute, process_tags, without_note
 from claimkind.tracking.signals import act_on_signal, exit_on_signals, signal_received, signals_deferred
@@ -107,7 +107,7 @@ class Run:
         """Go on with what the run has logged before."""
         self.metric_log.skip_logged()
         self.earlier_model = run.data.tags.get("model_uri")
-        mlflow.set_tag("mlflow.note.content", without_note(run))
+        mlflow.set_tag(DESCRIPTION_TAG, without_note(run))
 
     @_store_call
     def log_config(self, config: Mapping[str, Any], params: Mapping[str, Any]) -> None:
@@ -186,9 +186,9 @@ class Run:
     @_store_call
     def describe(self, text: str) -> None:
         """Set the description of the run, and of the model that it logged, as Markdown."""
-        mlflow.set_tag("mlflow.note.content", text)
+        mlflow.set_tag(DESCRIPTION_TAG, text)
         if self.model_id:
-            mlflow.set_logged_model_tags(self.model_id, {"mlflow.note.content": text})
+            mlflow.set_logged_model_tags(self.model_id, {DESCRIPTION_TAG: text})
 
     def link(self, run_id: str) -> str:
         """Address of another run of this experiment within the MLflow UI."""

@@ -16,7 +16,7 @@ from claimkind.errors import ClaimkindError, first_line, is_disk_full
 from claimkind.manifest import lock
 from claimkind.tracking.artifacts import run_artifact
 from claimkind.tracking.database import database_path, follow_move, is_read_only, make_database
-from claimkind.tracking.links import SEPARATOR
+from claimkind.tracking.links import DESCRIPTION_TAG, SEPARATOR
 from claimkind.tracking.metric_log import is_refusal, send_unsent
 from claimkind.tracking.processes import end_runs_of_killed_processes
 from claimkind.tracking.views import write_views
@@ -209,11 +209,11 @@ def link_to_comparison(run_id: str, name: str, page: str) -> None:
         name: of the comparison's run.
         page: of the same, within the MLflow UI.
     """
-    note = run_tags(run_id).get("mlflow.note.content", "")
+    note = run_tags(run_id).get(DESCRIPTION_TAG, "")
     kept = [line for line in note.splitlines() if not line.startswith(_COMPARED)]
     line = f"{_COMPARED} [{name}]({page})"
     with store_errors_explained():
-        mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", "\n".join([*kept, line]))
+        mlflow.MlflowClient().set_tag(run_id, DESCRIPTION_TAG, "\n".join([*kept, line]))
 
 
 def end_killed_run(run_id: str) -> None:

@@ -16,14 +16,13 @@ import mlflow
 from mlflow.entities import Experiment
 
 from claimkind.labels import LABELS
-from claimkind.tracking.links import experiment_page
+from claimkind.tracking.links import DESCRIPTION_TAG, experiment_page
 
 _VERSION = 1
 """Of the views; a higher one adds the views again under new ids and names, and leaves the earlier ones alone."""
 _WRITTEN = "claimkind.views"
 """Tag of an experiment with the version of the views that it got."""
 _STATE = "mlflow.sharedViewState."
-_NOTE = "mlflow.note.content"
 _RUN_NAME = "attributes.`Run Name`"
 _PRIMARY = "mlflow.experiment.primaryMetric.name"
 
@@ -174,7 +173,7 @@ def write_views(experiment: Experiment) -> None:
     """
     if experiment.tags.get(_WRITTEN) == str(_VERSION):
         return
-    tags = {_NOTE: _description(experiment.experiment_id), _PRIMARY: "test/macro_f1"}
+    tags = {DESCRIPTION_TAG: _description(experiment.experiment_id), _PRIMARY: "test/macro_f1"}
     for view in VIEWS.values():
         tags |= view.tag(time.time_ns() // 1_000_000)
     client = mlflow.MlflowClient()
