@@ -235,7 +235,7 @@ def broken_store(in_workspace, monkeypatch):
             raise MlflowException("API request to http://store failed")
 
         monkeypatch.setattr(metric_log, "_PAUSE_SECONDS", pause)
-        monkeypatch.setattr(metric_log, "_SHARE", 0)
+        monkeypatch.setattr(metric_log, "_PAUSE_FACTOR", 0)
         for name in ("log_batch", "set_terminated"):
             monkeypatch.setattr(MlflowClient, name, ORIGINAL[name] if yes else fail)
 

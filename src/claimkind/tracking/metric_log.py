@@ -21,8 +21,9 @@ _LOGGER = logging.getLogger(__name__)
 UNSENT = "mlflow-unsent"
 """Folder in the working folder."""
 _PAUSE_SECONDS = 60
-_SHARE = 10
-"""The store is tried again after as many times the time that the last try took: waiting costs a tenth of the time."""
+_PAUSE_FACTOR = 10
+"""Pause before the store is tried again, in multiples of the time that the last try took: a training waits for at most
+a tenth of its time."""
 STORE_ERRORS = (MlflowException, OSError, SQLAlchemyError)
 """What MLflow raises when a store does not answer; those of requests are an `OSError`."""
 _REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST", "PERMISSION_DENIED")
@@ -97,7 +98,7 @@ class MetricLog:
                     "it does; the training goes on",
                     mlflow.get_tracking_uri(), waited, first_line(error), unsent_file(self.run_id),
                 )  # fmt: skip
-            self.next_try = time.monotonic() + max(_PAUSE_SECONDS, _SHARE * waited)
+            self.next_try = time.monotonic() + max(_PAUSE_SECONDS, _PAUSE_FACTOR * waited)
             return False
         return True
 

@@ -133,16 +133,16 @@ def find_runs(experiment_name: str, filter_string: str) -> pd.DataFrame:
         raise ClaimkindError(
             f"MLflow finds no runs by {filter_string} ({first_line(error)}): correct the name"
         ) from None
-    return _with_present_names(pd.DataFrame(runs))
+    return _with_current_names(pd.DataFrame(runs))
 
 
-def _with_present_names(runs: pd.DataFrame) -> pd.DataFrame:
+def _with_current_names(runs: pd.DataFrame) -> pd.DataFrame:
     """Name the metrics of earlier versions, such as `validation_macro_f1`, as they are named now."""
     for column in [str(column) for column in runs.columns]:
-        present = re.sub(r"^metrics\.(validation|test)_", r"metrics.\1/", column)
-        if present != column:
+        current = re.sub(r"^metrics\.(validation|test)_", r"metrics.\1/", column)
+        if current != column:
             earlier = runs.pop(column)
-            runs[present] = runs[present].fillna(earlier) if present in runs else earlier
+            runs[current] = runs[current].fillna(earlier) if current in runs else earlier
     return runs
 
 
