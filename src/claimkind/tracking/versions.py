@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from claimkind.errors import ClaimkindError, first_line
 from claimkind.tracking.links import run_page
-from claimkind.tracking.store import check_store, get_run
+from claimkind.tracking.store import check_store, get_run, store_errors_explained
 
 
 class Version(NamedTuple):
@@ -36,7 +36,7 @@ def list_versions(name: str) -> list[Version]:
     """The versions of a registered model, the newest first.
 
     Raises:
-        ClaimkindError: there is no store, or no registered model of this name.
+        ClaimkindError: there is no store, it does not answer, or it has no registered model of this name.
     """
     check_store()
     client = mlflow.MlflowClient()
@@ -44,7 +44,8 @@ def list_versions(name: str) -> list[Version]:
         aliases = client.get_registered_model(name).aliases
         found = client.search_model_versions(f"name = '{name}'")
     except MlflowException as error:
-        known = ", ".join(sorted(entry.name for entry in client.search_registered_models()))
+        with store_errors_explained():
+            known = ", ".join(sorted(entry.name for entry in client.search_registered_models()))
         expected = f"one of {known}" if known else "one after scripts/compare.py promote=true"
         raise ClaimkindError(
             f"no model is registered as {name!r} ({first_line(error).rstrip('.')}), expected {expected}"
@@ -56,8 +57,13 @@ def list_versions(name: str) -> list[Version]:
 
 
 def set_alias(name: str, alias: str, version: int) -> None:
-    """Let an alias of a registered model point at a version that exists."""
-    mlflow.MlflowClient().set_registered_model_alias(name, alias, str(version))
+    """Let an alias of a registered model point at a version that exists.
+
+    Raises:
+        ClaimkindError: the store does not answer, or does not take the alias.
+    """
+    with store_errors_explained():
+        mlflow.MlflowClient().set_registered_model_alias(name, alias, str(version))
 
 
 def _version(entry: mlflow.entities.model_registry.ModelVersion, aliases: list[str]) -> Version:

@@ -2,6 +2,7 @@
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from claimkind import tracking
 from claimkind.config import ModelsConfig
@@ -59,3 +60,14 @@ def test_the_alias_moves_to_an_earlier_version(store):
 def test_what_does_not_exist_is_one_sentence(store, settings, sentence):
     with pytest.raises(ClaimkindError, match=sentence):
         run(ModelsConfig(**settings))
+
+
+def test_a_store_that_does_not_answer_is_one_sentence(store, monkeypatch):
+    def fail(*_, **__):
+        raise MlflowException("connection refused")
+
+    for method in ("get_registered_model", "search_registered_models", "set_registered_model_alias"):
+        monkeypatch.setattr(mlflow.MlflowClient, method, fail)
+    for call in (lambda: tracking.list_versions("claimkind"), lambda: tracking.set_alias("claimkind", "champion", 1)):
+        with pytest.raises(ClaimkindError, match=r"does not answer \(connection refused\)"):
+            call()
