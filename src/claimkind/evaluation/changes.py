@@ -24,8 +24,8 @@ class Changes(NamedTuple):
     """Names of the models."""
     rows: pd.DataFrame
     """A row for each sentence that changes, the largest change first: `change` (`gained` or `lost`), `text`, `label`,
-    `new` and `old` (the labels that they give), `probability` (what `new` gives the right label less what `old` gives
-    it), `source`, `slices` and `id`."""
+    `new` and `old` (the labels that they predict), `probability` (that of the right label by `new` less that by
+    `old`), `source`, `slices` and `id`."""
     counts: pd.DataFrame
     """`by` (`all`, `class`, `source` or `slice`), `name`, `sentences`, `gained`, `lost` and `net`."""
 
@@ -66,7 +66,7 @@ def changes_between(rows: pd.DataFrame, new: tuple[str, np.ndarray], old: tuple[
         new: name of a model, and its probabilities, (n, 3).
         old: the same of the other one.
     """
-    truth = np.array(label_indices(rows["label"].tolist()))
+    truth = label_indices(rows["label"].tolist())
     labels = {"new": new[1].argmax(axis=1), "old": old[1].argmax(axis=1)}
     gained = (labels["new"] == truth) & (labels["old"] != truth)
     lost = (labels["old"] == truth) & (labels["new"] != truth)

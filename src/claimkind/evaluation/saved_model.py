@@ -94,7 +94,7 @@ def run(config: EvaluateConfig) -> SavedModelResult:
     origin = tracking.origin_of(config.model_uri)
     tags = {"kind": "evaluation", "evaluated_model": origin.model_uri, **report.tags}
     with tracking.start_run(
-        config.experiment_name, f"evaluate {_called(origin, report)} · {report.name}", tags
+        config.experiment_name, f"evaluate {_name_of_model(origin, report)} · {report.name}", tags
     ) as tracked:
         tracked.log_config(asdict(config), origin.params or _digest_of(config.model_uri))
         _log(report, origin, tracked)
@@ -174,8 +174,8 @@ def _digest_of(model_uri: str) -> dict[str, str]:
     return {"model": sha256_file(tracking.fetch_folder(model_uri) / MANIFEST)[:16]}
 
 
-def _called(origin: tracking.Origin, report: SavedModelResult) -> str:
-    """What the evaluated model is called: the name of its run, without the dataset that it is evaluated on."""
+def _name_of_model(origin: tracking.Origin, report: SavedModelResult) -> str:
+    """The evaluated model, by the name of its run without the dataset that it is evaluated on."""
     if not origin.run:
         return Path(origin.model_uri).name
     return without_dataset(origin.run.name, report.tags.get("dataset", "")).removesuffix(f"{tracking.SEPARATOR}seed 0")
@@ -188,7 +188,8 @@ def _log(report: SavedModelResult, origin: tracking.Origin, tracked: tracking.Ru
     for name, table in report.tables.items():
         tracked.log_table(table, f"evaluation/{name}.csv")
     if report.results is None:
-        return tracked.log_metrics(report.metrics)
+        tracked.log_metrics(report.metrics)
+        return
     dataset, split, predictions, evaluation = report.results
     log_split(tracked, dataset, split)
     tracked.log_metrics(report.metrics, split=split)

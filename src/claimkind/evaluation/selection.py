@@ -234,17 +234,17 @@ def fetch_predictions(configurations: Sequence[Configuration], split: str) -> Fe
         if not table[["id", "label"]].equals(first[["id", "label"]]):
             raise ClaimkindError(f"run {run_id} was measured on other sentences than the others: train it again")
     predicted = {
-        name: _of_seeds(name, [tables[run_id][list(PROBABILITY_COLUMNS)].to_numpy() for run_id in runs["run_id"]])
+        name: _stack_seeds(name, [tables[run_id][list(PROBABILITY_COLUMNS)].to_numpy() for run_id in runs["run_id"]])
         for name, runs in configurations
     }
     sentences = Sentences(label_indices(first["label"].tolist()), first["group"].to_numpy())
     return Fetched(sentences, predicted, first)
 
 
-def _of_seeds(name: str, probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """The probabilities of a configuration, (seeds, n, 3); equal ones count once, or three would pass for three seeds.
+def _stack_seeds(name: str, probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack the probabilities of the runs of a configuration, (seeds, n, 3); runs that predict the same count once.
 
-    Families that compute the same for each seed give equal ones.
+    A deterministic family predicts the same with every seed, so its runs are no independent samples.
     """
     distinct: list[np.ndarray] = []
     for own in probabilities:
