@@ -38,8 +38,9 @@ def run(config: UiConfig) -> None:
     experiment_id = prepare_store(config.experiment_name)
     leaderboard = address(view_page(experiment_id, "leaderboard"), config.port)
     if remote:
-        return _LOGGER.info("Leaderboard: %s", leaderboard)
-    _serve(config.port, leaderboard)
+        _LOGGER.info("Leaderboard: %s", leaderboard)
+    else:
+        _serve(config.port, leaderboard)
 
 
 def _check_port(port: int) -> None:

@@ -59,7 +59,8 @@ def work_in_processes(search: Search, workers: int) -> None:
         ClaimkindError: a worker failed, or trials keep failing.
     """
     if workers < 2:
-        return _work(search)
+        _work(search)
+        return
     context = multiprocessing.get_context("spawn")
     level = logging.getLogger().getEffectiveLevel()
     processes = [
@@ -119,7 +120,7 @@ def _try(study: "optuna.Study", objective: "_Objective", trials: int) -> bool:
 
 
 class _Count(NamedTuple):
-    """The number of trials of a study, in whichever process."""
+    """The number of trials of a study, over all processes."""
 
     finished: int
     running: int
