@@ -368,7 +368,7 @@ def explain_error(error: Exception, name: str) -> str:
     """One sentence for an error of a script: what was found, what was expected and what to do.
 
     Args:
-        error: one of ours, of Hydra or of OmegaConf.
+        error: a `ClaimkindError`, or one of Hydra or OmegaConf.
         name: of the script.
     """
     if isinstance(error, ClaimkindError):

@@ -1,4 +1,4 @@
-"""Names of columns: how those of an input make room for ours."""
+"""The columns of an input: which hold its texts and ids, and new names for those whose name an output reserves."""
 
 import re
 from collections.abc import Container, Iterable, Sequence

@@ -15,9 +15,8 @@ from claimkind.io.joining import join_bytes
 from claimkind.io.lines import LONG_LINE, batches, open_lines
 from claimkind.io.values import as_json
 
-_OTHER_JSON = re.compile(
-    r"\[\s*(?:\{|$)|\{$"
-)  # the first line of an array of objects, or of an object on several lines
+# The first line of an array of objects, or of an object on several lines.
+_OTHER_JSON = re.compile(r"\[\s*(?:\{|$)|\{$")
 
 
 def read(file: InputFile, options: TableOptions) -> Table:

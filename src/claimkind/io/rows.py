@@ -101,9 +101,8 @@ def problem_of(row: dict[str, Any], text_column: str) -> str | None:
         return f"no column {text_column!r}"
     if type(text) in _NO_TEXT:
         return f"no text but {_NO_TEXT[type(text)]}"
-    if (
-        text is None or text != text or (is_blank(str(text)) and not _is_undecoded(text))
-    ):  # null, not a number, or nothing to see
+    # Null, not a number, or nothing to see.
+    if text is None or text != text or (is_blank(str(text)) and not _is_undecoded(text)):
         return "no text"
     if str(text).strip() in _NULLS:
         return f"no text but {str(text).strip()}"

@@ -38,7 +38,7 @@ def check_output(path: Path) -> None:
 
 
 def prepare_report(path: Path) -> None:
-    """Refuse a report that could not be written, before any work is done.
+    """Make the folder of a report, and refuse a report that could not be written, before any work is done.
 
     Raises:
         ClaimkindError: its ending is none of HTML, it is a folder, or its folder cannot be made or written to.

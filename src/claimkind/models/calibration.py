@@ -64,7 +64,7 @@ class CalibratedClassifier:
         return self.classifier.compute_dtype
 
     def calibrate(self, probabilities: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities (n, 3) for those that the wrapped classifier gave."""
+        """Calibrated probabilities (n, 3) for those of the wrapped classifier."""
         return apply_temperature(probabilities, self.temperature)
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:

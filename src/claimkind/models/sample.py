@@ -48,7 +48,7 @@ def check_sample(classifier: Predictor, stored: Any, folder: Path) -> None:
 
     Args:
         classifier: not calibrated.
-        stored: what `predict_sample` gave.
+        stored: what `predict_sample` returned.
         folder: of the model, for the error text.
 
     Raises:

@@ -16,7 +16,7 @@ from claimkind.models.inference import ChoosesBackend, Inference
 from claimkind.models.sample import SAMPLE, check_sample, predict_sample
 
 FORMAT = 3
-"""Number of the folder's format, to be raised with each change that older code or older models do not go with."""
+"""Number of the folder's format; each incompatible change raises it."""
 _WITHOUT_SAMPLE = 2  # the last format without stored predictions, which loads without comparing them
 _REMEDY = "train it again, or fetch it again from where it was logged"
 

@@ -175,7 +175,7 @@ def score(job: Job, summary: Summary) -> Iterator[pd.DataFrame]:
         job: what to score.
         summary: counts what is scored.
 
-    Returns:
+    Yields:
         The rows of each part, those that an earlier run scored included.
 
     Raises:

@@ -91,13 +91,13 @@ def write_report(
         explained_by: the model, if the page is to mark the words that its labels depend on.
         about: the scoring run; without it, the page counts the labels that it shows.
     """
-    # Everything is escaped, and the policy of the page lets no script run but its own: a document must not be able to
-    # run anything in the reader's browser.
     scored = scored if "kind" in scored else scored.assign(kind=SENTENCE)
     counts = about.labels if about else _count_labels(scored[scored["kind"] == SENTENCE])
     shown = [label for label in (*LABELS, UNDECIDED) if label in LABELS or counts.get(label)]
     documents = [_describe(name, rows) for name, rows in _documents(_with_words(scored, explained_by), title)]
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")
+    # Everything is escaped, and the policy of the page lets no script run but its own: a document must not be able to
+    # run anything in the reader's browser.
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         title=title,

@@ -52,7 +52,7 @@ def label_chunks(chunks: Iterator[Chunk], labeller: Labeller) -> Iterator[tuple[
     A single-threaded model gets a process for each core where that pays: it does not for a small input, nor for a model
     as fast as the exchange of texts between processes. Any other model gets one thread, since it uses all cores itself.
 
-    Returns:
+    Yields:
         Each chunk with the labels of its `labeller.texts`; see `label_with_windows`.
 
     Raises:

@@ -34,7 +34,7 @@ def is_unfinished(line: str) -> bool:
 
 
 def line_ends(lines: Sequence[str]) -> list[str]:
-    """What stands between lines that a width has cut, as in PDF: a blank within a paragraph, else a line break.
+    """What to put between lines that were cut at a width, as in PDF: a blank within a paragraph, else a line break.
 
     A paragraph goes on after a line that ends within a sentence, if the next begins in lower case. Where that is so of
     some lines, it goes on after the other long ones too: a heading, or the name of an author, is short.
@@ -47,7 +47,7 @@ def line_ends(lines: Sequence[str]) -> list[str]:
     if any(goes_on):
         width = sorted(map(len, lines))[math.ceil(_MOST * (len(lines) - 1))]
         is_long = [is_unfinished(line) and len(line) >= _LONG * width for line, _ in pairs]
-        goes_on = list(map(max, goes_on, is_long))
+        goes_on = [on or long for on, long in zip(goes_on, is_long, strict=True)]
     return [" " if on else "\n" for on in goes_on]
 
 

@@ -241,7 +241,7 @@ def _log_pyfunc(classifier: Predictor, saved: Path, name: str) -> str:
             code_paths=[str(_PACKAGE)],
             signature=_SIGNATURE,
             input_example=_EXAMPLE,
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in packages],
+            pip_requirements=[f"{package}=={metadata.version(package)}" for package in packages],
             metadata={"family": models.family_of(classifier)},
         )
     return str(info.model_uri)

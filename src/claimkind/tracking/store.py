@@ -224,7 +224,12 @@ def end_killed_run(run_id: str) -> None:
 
 
 def end_killed_children(parent_run_id: str, run_name: str) -> None:
-    """Do the same with the child runs of a run whose name is, or begins with, the given one."""
+    """Set child runs that a killed process left RUNNING to KILLED.
+
+    Args:
+        parent_run_id: of the run whose children they are.
+        run_name: the name of the child runs, or its first part.
+    """
     parent = get_run(parent_run_id)
     if parent is None:
         return

@@ -24,7 +24,7 @@ def checkpoint_folder(folder: Path, *, resume: bool) -> Iterator[Path]:
     """Hold the checkpoint folder of one training; no other process can hold it at the same time.
 
     The folder is deleted when the block ends without an exception. After an exception or a kill it stays, so that
-    the training can be resumed. A folder that holds anything else than checkpoints of ours is never deleted.
+    the training can be resumed. A folder that holds anything but checkpoints is never deleted.
 
     Args:
         folder: need not exist.
@@ -81,7 +81,7 @@ def _delete_finished(folder: Path) -> None:
 
 
 def _other_file(folder: Path) -> str | None:
-    """The name of something in a folder that no training of ours wrote; None if there is nothing."""
+    """The name of an entry of a folder that no training writes; None if there is none."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     if names and _RUN_ID not in names:  # it is written first, and deleted last
         return names[0]

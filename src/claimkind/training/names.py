@@ -28,7 +28,7 @@ def run_name(config: TrainConfig, names: Sequence[str]) -> str:
 
 
 def model_name(config: TrainConfig, names: Sequence[str]) -> str:
-    """The name of a model: the same without the dataset and the seed."""
+    """The name of a model: as `run_name`, without the dataset and the seed."""
     model, changes = _described(config, names)
     return SEPARATOR.join([model, *changes])
 
@@ -44,10 +44,8 @@ def _described(config: TrainConfig, names: Sequence[str]) -> tuple[str, list[str
     known = defaults_of("model")
     settings = _flat(asdict(config), names)
     if known is None:
-        model, defaults = (
-            _family(config.model),
-            _flat({**asdict(TrainConfig()), "model": _of_class(config.model)}, names),
-        )
+        model = _family(config.model)
+        defaults = _flat({**asdict(TrainConfig()), "model": _of_class(config.model)}, names)
         settings.pop("model.encoder", None)
     else:
         model, defaults = known[0], _flat(known[1], names)
