@@ -279,7 +279,7 @@ def test_rows_of_a_folder_are_scored_or_rejected_and_other_files_are_counted(tmp
         rejected = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
         assert sorted(row["text"] for row in scored) == sorted(good)
         assert len(rejected) == bad == summary.rejected
-        assert sum(summary.passed_over.values()) - hidden_in_archives(folder) == others
+        assert sum(summary.skipped.values()) - hidden_in_archives(folder) == others
 
 
 def hidden_in_archives(folder):

@@ -30,7 +30,7 @@ class Listing(NamedTuple):
 
     files: list[InputFile]
     """Those that are read, in the order of their names."""
-    passed_over: Counter[str]
+    skipped: Counter[str]
     """How many are not read, by ending; `hidden` for those that begin with a dot or belong to another program."""
     rejected: list[Rejected]
     """Archives that are damaged, and encrypted files in archives."""
@@ -72,13 +72,13 @@ def list_files(path: Path, left_out: Collection[Path] = ()) -> Listing:
             f"{path} has an unknown ending, expected one of {_ENDINGS}: convert it, or rename it where only the name "
             "is wrong"
         )
-    kinds = f" ({kinds_in_words(listing.passed_over)})" if listing.passed_over else ""
+    kinds = f" ({kinds_in_words(listing.skipped)})" if listing.skipped else ""
     raise ClaimkindError(f"{path} holds no file that can be read{kinds}, expected one of {_ENDINGS}")
 
 
-def kinds_in_words(passed_over: Mapping[str, int]) -> str:
+def kinds_in_words(skipped: Mapping[str, int]) -> str:
     """The number of files of each kind that is not read: `2 .rtf, 1 hidden`."""
-    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(passed_over.items()))
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(skipped.items()))
 
 
 def _standing_alone(file: InputFile, count: int) -> InputFile:
@@ -92,17 +92,17 @@ def _list(found: Iterable[tuple[Path, Path]], left_out: Collection[Path], *, kee
     listing = Listing([], Counter(), [])
     for path, name in sorted(found):
         if path.is_symlink() and not path.exists():
-            listing.passed_over["broken link"] += 1
+            listing.skipped["broken link"] += 1
         if not path.is_file() or not excluded.isdisjoint([path.resolve(), *path.resolve().parents]):
             continue
         if _is_hidden(name) and not keep_hidden:
-            listing.passed_over["hidden"] += 1
+            listing.skipped["hidden"] += 1
         elif path.suffix.lower() == ARCHIVE:
             _list_archive(path, name, listing)
         elif _is_readable(path):
             listing.files.append(InputFile(path, _printable(name.as_posix()), False, partitions=_partitions(name)))
         else:
-            listing.passed_over[_kind(path)] += 1
+            listing.skipped[_kind(path)] += 1
     return listing
 
 
@@ -118,9 +118,9 @@ def _list_archive(path: Path, name: Path, listing: Listing) -> None:
         inner = PurePosixPath(member)
         full = _printable(f"{name.as_posix()}/{member}")
         if _is_hidden(inner):
-            listing.passed_over["hidden"] += 1
+            listing.skipped["hidden"] += 1
         elif inner.suffix.lower() in COMPRESSIONS or not _is_compressible(inner.suffix.lower()):
-            listing.passed_over[f"{_kind(inner)} in {ARCHIVE}"] += 1
+            listing.skipped[f"{_kind(inner)} in {ARCHIVE}"] += 1
         elif encrypted:
             listing.rejected.append(Rejected(full, None, "is encrypted, expected no password: extract it first"))
         else:

@@ -97,7 +97,7 @@ def run(config: ScoreConfig) -> Summary:
         shown = ReportRows(split=job.splits)
         unit = "sentence" if job.splits else "row"
         summary = Summary(journal.output, journal.rejected_path, _fetch_reference(config.model_uri), unit=unit)
-        summary.passed_over = listing.passed_over
+        summary.skipped = listing.skipped
         for rows in score(job, summary):
             if report:
                 shown.add(rows)

@@ -71,7 +71,7 @@ class Summary:
         """By the name of each file that was not read, or not to its end: why."""
         self.joined: Counter[str] = Counter()
         """By file, the number of documents of which line breaks are read as blanks."""
-        self.passed_over: Mapping[str, int] = {}
+        self.skipped: Mapping[str, int] = {}
         """How many files are of a kind that is not read, by kind."""
         self._peak = peak_mib()
         self._start = time.perf_counter()
@@ -158,8 +158,8 @@ class Summary:
         lines = [f"{name} {reason}" for name, reason in list(self.unread.items())[:most]]
         if len(self.unread) > most:
             lines.append(f"{len(self.unread) - most:,} other files, see {self.rejected_path}")
-        if self.passed_over:
-            lines.append(f"files of other kinds, {kinds_in_words(self.passed_over)}")
+        if self.skipped:
+            lines.append(f"files of other kinds, {kinds_in_words(self.skipped)}")
         return lines
 
     def _drift(self) -> list[str]:

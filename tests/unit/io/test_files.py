@@ -28,7 +28,7 @@ def texts_of(file):
     return [text for chunk in read_rows(file, Columns(), TableOptions()) for text in chunk.rows["text"]]
 
 
-def test_hidden_and_internal_files_are_passed_over_and_counted(tmp_path):
+def test_hidden_and_internal_files_are_skipped_and_counted(tmp_path):
     names = [
         ".a.csv",
         "._a.csv",
@@ -44,7 +44,7 @@ def test_hidden_and_internal_files_are_passed_over_and_counted(tmp_path):
         write(tmp_path / name)
     listing = list_files(tmp_path)
     assert [file.name for file in listing.files] == ["a.csv"]
-    assert listing.passed_over == {"hidden": 6, ".odt": 1, "without ending": 1}
+    assert listing.skipped == {"hidden": 6, ".odt": 1, "without ending": 1}
 
 
 def test_a_hidden_file_is_read_where_it_is_the_input(tmp_path):
@@ -62,7 +62,7 @@ def test_an_archive_of_several_files_is_read_as_a_folder(tmp_path):
     write_zip(tmp_path / "a.zip", {"a.csv": "text\nSun.\n", "b/c.txt": "Fog.", "d.rtf": "x"})
     listing = list_files(tmp_path / "a.zip")
     assert [(file.name, file.alone) for file in listing.files] == [("a.zip/a.csv", False), ("a.zip/b/c.txt", False)]
-    assert listing.passed_over == {".rtf in .zip": 1}
+    assert listing.skipped == {".rtf in .zip": 1}
     write_zip(tmp_path / "b.zip", {"d.rtf": "x", "e.zip": "x"})
     with pytest.raises(
         ClaimkindError, match=r"b\.zip holds no file that can be read \(1 \.rtf in \.zip, 1 \.zip in \.zip\)"
@@ -136,4 +136,4 @@ def test_a_link_to_nothing_is_counted(tmp_path):
     (tmp_path / "b.csv").symlink_to(tmp_path / "nothing.csv")
     listing = list_files(tmp_path)
     assert [file.name for file in listing.files] == ["a.csv"]
-    assert listing.passed_over == {"broken link": 1}
+    assert listing.skipped == {"broken link": 1}

@@ -204,7 +204,7 @@ def make_optimizer(model: Any, learning_rate: float, settings: TransformerSettin
 def newest_checkpoint(folder: Path) -> str | None:
     """The newest complete checkpoint in a folder; None if there is none.
 
-    An incomplete one, left by a killed process, is passed over; the Trainer writes it again when it gets there.
+    An incomplete one, left by a killed process, is skipped; the Trainer writes it again when it gets there.
     """
     steps = [int(path.name.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*") if _is_complete(path)]
     return str(folder / f"{_PREFIX}{max(steps)}") if steps else None
