@@ -23,7 +23,7 @@ def brier_score(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 class ReliabilityBin(NamedTuple):
-    """The predictions whose confidence, their highest probability, lies in one bin."""
+    """The predictions whose confidence lies in one bin."""
 
     confidence: float
     """Mean confidence."""
@@ -33,19 +33,13 @@ class ReliabilityBin(NamedTuple):
 
 
 def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> list[ReliabilityBin]:
-    """Mean confidence and accuracy in bins of equal width; empty bins are left out."""
-    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [
-        ReliabilityBin(float(confidence[index == b].mean()), float(hit[index == b].mean()), int((index == b).sum()))
-        for b in np.unique(index)
-    ]
+    """Mean confidence (the highest probability) and accuracy in bins of equal width; empty bins are left out."""
+    return _binned(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins)
 
 
 def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
     """Mean absolute gap between confidence and accuracy over bins, weighted by their size (Guo et al. 2017)."""
-    filled = reliability(truth, probabilities, bins)
-    return sum(entry.size * abs(entry.confidence - entry.accuracy) for entry in filled) / len(truth)
+    return _mean_gap(reliability(truth, probabilities, bins))
 
 
 def class_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
@@ -56,12 +50,19 @@ def class_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: in
         probability: (n,) of the class.
         bins: number of bins of equal width.
     """
-    index = np.minimum((probability * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(probability[index == b].mean() - truth[index == b].mean())) * int((index == b).sum())
+    return _mean_gap(_binned(probability, truth, bins))
+
+
+def _binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> list[ReliabilityBin]:
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        ReliabilityBin(float(confidence[index == b].mean()), float(right[index == b].mean()), int((index == b).sum()))
         for b in np.unique(index)
     ]
-    return sum(gaps) / len(truth)
+
+
+def _mean_gap(filled: list[ReliabilityBin]) -> float:
+    return sum(b.size * abs(b.confidence - b.accuracy) for b in filled) / sum(b.size for b in filled)
 
 
 def risk_coverage(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
