@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from claimkind.text.blocks import SENTENCE, Block, ParsedText, Piece
 from claimkind.text.line_breaks import QUOTE, join_hard_wraps
+from claimkind.text.sentences import LINE
 from claimkind.text.shapes import with_kinds_by_shape
 from claimkind.text.visible import is_blank
 
-_LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
 _QUOTES = re.compile(rf"(?<![^\r\n]){QUOTE.pattern}")  # at the beginning of a line
 _HYPHEN = r"(?<=[^\W\d_]-)\s+(?=[a-z])"
 _RUN = re.compile(rf"{_HYPHEN}|\s{{2,}}")
@@ -25,7 +25,7 @@ def parse_plain(text: str, line_breaks: str = "auto") -> ParsedText:
     seen = _QUOTES.sub(lambda mark: " " * len(mark[0]), joined) if ">" in joined else joined
     blocks = [
         Block(SENTENCE, line.start(), line.end(), list(_pieces(text, seen, line.start(), line.end())))
-        for line in _LINE.finditer(seen)
+        for line in LINE.finditer(seen)
         if not is_blank(line[0])
     ]
     return ParsedText(text, with_kinds_by_shape(blocks), is_joined=joined != text)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from claimkind.text.abbreviations import ABBREVIATIONS
 from claimkind.text.boundaries import CLOSERS, OPENERS, Candidate, ends_sentence
 
-_LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
+LINE = re.compile(r"\S(?:[^\r\n\u2028\u2029]*\S)?")
+"""A line of a text without the blanks around it; a blank line has none."""
 _MARK = re.compile(
     r"""
     (?P<marks> [.!?…] (?<![.!?…]{2}) [.!?…]*+ )  # a whole row, or long rows would take quadratic time
@@ -55,7 +56,7 @@ def split_sentences(text: str) -> list[Sentence]:
     """
     return [
         Sentence(start, end, text[start:end])
-        for line in _LINE.finditer(text)
+        for line in LINE.finditer(text)
         for start, end in _spans(text, line.start(), line.end())
     ]
 
