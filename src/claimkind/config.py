@@ -594,17 +594,17 @@ def explain(error: OmegaConfBaseException, schema: type | None, prefix: str = ""
         prefix: the dotted key of the configuration, if it is part of another.
     """
     key = prefix + str(error.full_key or error.key or "")
-    first_line = str(error).split("\n", maxsplit=1)[0].rstrip(".")
+    message = first_line(error).rstrip(".")
     if isinstance(error, MissingMandatoryValue):
-        return f"{key or first_line} has no value, expected one: give it on the command line as {key}=…"
+        return f"{key or message} has no value, expected one: give it on the command line as {key}=…"
     if isinstance(error, InterpolationKeyError):
-        missing = re.sub(r".*'(.+)'.*", r"\1", first_line)
+        missing = re.sub(r".*'(.+)'.*", r"\1", message)
         return f"{key} refers to {missing}, which this script does not have: choose a file of configs/ made for it"
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         return f"unknown setting {key}; {_suggestion(str(error.key), error.parent_node, schema)}"
     if isinstance(error, ValidationError):
-        return f"{key} has a wrong value: {first_line[0].lower()}{first_line[1:]}"
-    return f"{key or 'the configuration'} cannot be resolved: {first_line}"
+        return f"{key} has a wrong value: {message[0].lower()}{message[1:]}"
+    return f"{key or 'the configuration'} cannot be resolved: {message}"
 
 
 def _suggestion(name: str, parent: Any, schema: type | None) -> str:
