@@ -162,7 +162,7 @@ def _shown(value: Any) -> str:
 def _settings_of_choice(group: str, choice: str, schema: type, config_dir: Path) -> str:
     """The settings of one file of a group, with its values as the defaults."""
     path = config_dir / group / f"{choice}.yaml"
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    values = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}
     kind: Any = next((field.type for field in fields(schema) if field.name == group), None)
     if "_target_" in values:
         target = hydra.utils.get_class(values["_target_"])

@@ -1,5 +1,6 @@
 import re
 import shlex
+import shutil
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -65,6 +66,12 @@ def test_the_settings_of_a_chosen_file_have_the_values_of_that_file():
     assert "  model.C=3.0\n      Inverse strength of the regularisation" in text
     assert "model.seed=…  (that of seed)" in text
     assert "Settings of model" not in help_text("train", CONFIGS, [])
+
+
+def test_a_file_without_settings_is_described_like_any_other(tmp_path):
+    configs = shutil.copytree(CONFIGS, tmp_path / "configs")
+    (configs / "model" / "empty.yaml").write_text("# A family that is planned.\n")
+    assert "  empty " in help_text("train", configs, ["model=empty"])
 
 
 def test_the_only_group_of_a_script_shows_its_settings():
