@@ -71,8 +71,8 @@ class Probe:
     exclude_from_test: dict[str, Any] | None = None
     """Settings of another source, whose sentences are excluded from the test rows, since models may know them."""
     train_rows: int | None = None
-    """Number of training rows to draw at random from all rows, where the data set has no test files; the others are the
-    test rows."""
+    """Number of rows to draw at random as training rows, where the data set has no test files; the others are the test
+    rows. Those without a label are in neither."""
     fine_tune: bool = False
     """Whether to train a copy of the model on the training rows, as published systems are, instead of a regression on
     its features. A fifth of the rows decides which epoch is kept; the copy is not saved."""
@@ -130,10 +130,11 @@ class Probe:
 
     def _split(self) -> ProbeSplit:
         rows = _read(self.source, "source")
+        labelled = rows["source_label"].notna()
         if self.train_rows is not None:
             drawn = np.random.default_rng(self.seed).permutation(len(rows)) < self.train_rows
-            return ProbeSplit(rows[drawn], rows[~drawn])
-        train, test = rows[~rows["pinned"] & rows["source_label"].notna()], rows[rows["pinned"]]
+            return ProbeSplit(rows[drawn & labelled], rows[~drawn])
+        train, test = rows[~rows["pinned"] & labelled], rows[rows["pinned"]]
         if self.exclude:
             others = _read(self.exclude, "exclude")
             train = _without(train, others.loc[others["pinned"], "text"])

@@ -149,6 +149,14 @@ def test_certainty_correlates_with_the_probability_of_speculation(tmp_path):
     assert "rank correlation" in score.table().columns[-1]
 
 
+def test_rows_without_a_label_are_not_trained_on_where_rows_are_drawn(tmp_path):
+    rows = [(f"Rain fell {n}.", 3) for n in range(20)] + [(f"A lovely day {n}.", 0.5) for n in range(20)]
+    rows += [(f"Rain, perhaps, {n}.", 1.5) for n in range(20)]  # neither settled nor unsettled
+    score = Probe("uds", uds(tmp_path, train=rows), train_rows=40).measure(Doubtful(), samples=50)
+    assert score.train_size < 40
+    assert score.train_size + score.test_size == 40
+
+
 def test_a_copy_is_fine_tuned_and_the_model_stays_as_it_is(tmp_path, tiny_encoder):
     settings = TransformerSettings(str(tiny_encoder), epochs=1, batch_size=8, learning_rate=5e-3, rdrop_alpha=0.5)
     texts = [text for text, _ in TRAIN[:6]]
