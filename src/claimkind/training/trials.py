@@ -3,7 +3,6 @@
 import itertools
 import logging
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -91,9 +90,7 @@ def _work_in_process(search: Search, worker: int, workers: int, log_level: int) 
 
 
 def _work(search: Search, worker: int = 0, workers: int = 1) -> None:
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    share_threads(workers)
     study = open_study(search.study, search.storage, prune=search.prune)
     # Each worker and each call has another seed, or all would begin with the same settings.
     seed = int(search.training["seed"]) + 1000 * worker + len(study.get_trials(deepcopy=False))
@@ -103,6 +100,13 @@ def _work(search: Search, worker: int = 0, workers: int = 1) -> None:
     while _count(study).finished < search.trials:
         if not _try(study, objective, search.trials):  # enough trials run in other processes, but one may fail
             time.sleep(_WAIT_SECONDS)
+
+
+def share_threads(workers: int) -> None:
+    """Divide the threads of PyTorch, one for each core or `OMP_NUM_THREADS`, among the workers of a search."""
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
 
 
 def _try(study: "optuna.Study", objective: "_Objective", trials: int) -> bool:

@@ -4,10 +4,12 @@ import shlex
 import mlflow
 import optuna
 import pytest
+import torch
 
 from claimkind.config import PathsConfig, TuneConfig
 from claimkind.errors import ClaimkindError
 from claimkind.training.search_space import with_values
+from claimkind.training.trials import share_threads
 from claimkind.training.tuning import run
 from tests.conftest import dataset_config, run_script
 
@@ -36,6 +38,17 @@ def children(parent):
 def parent_of(config):
     study = optuna.load_study(study_name=None, storage=config.storage)
     return study.user_attrs["mlflow_run_id"]
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(1, 3), (2, 1), (8, 1)])
+def test_workers_share_the_threads_that_pytorch_may_use(workers, threads):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        share_threads(workers)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config):
