@@ -93,7 +93,7 @@ def front_matter(subject: Subject, evaluation: Evaluation) -> str:
              "value": round(score.value, 4)},
         ],
     }  # fmt: skip
-    base = {"base_model": subject.encoder} if subject.encoder and not Path(subject.encoder).is_absolute() else {}
+    base = {"base_model": subject.encoder} if subject.encoder and _is_hub_name(subject.encoder) else {}
     data = {
         "language": "en",
         "license": hub_licence(strictest(subject.training_rows["licence"])),
@@ -103,6 +103,10 @@ def front_matter(subject: Subject, evaluation: Evaluation) -> str:
         "model-index": [{"name": subject.name, "results": [result]}],
     }
     return f"---\n{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---"
+
+
+def _is_hub_name(encoder: str) -> bool:
+    return not Path(encoder).is_absolute() and not Path(encoder).is_dir()
 
 
 def strictest(licences: Iterable[str]) -> str:

@@ -34,6 +34,14 @@ def test_front_matter_is_apart_from_the_card_since_the_ui_would_show_it_as_text(
     assert "macro F1 (n 9, 95% interval 0.400 to 0.600)" in front
 
 
+def test_a_local_encoder_is_no_base_model_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my" / "encoder").mkdir(parents=True)
+    evaluation = Evaluation(9, SCORES, {}, {}, {})
+    for encoder in ("my/encoder", str(tmp_path / "gone")):
+        assert "base_model" not in front_matter(SUBJECT._replace(encoder=encoder), evaluation)
+
+
 def test_every_metric_is_shown_with_its_interval():
     assert card().count("0.500 [0.400, 0.600]") == len(SCORES)
 
