@@ -25,19 +25,25 @@ def read(file: InputFile, options: TableOptions) -> Table:
 
 
 def _rows(path: Path, size: int) -> Iterator[list[Row]]:
-    file, rows = pq.ParquetFile(path), 0
-    # Group by group: pyarrow frees what it read of a group only when an iteration ends.
-    for group in range(file.num_row_groups):
-        at_once = max(1, min(size, HELD // _bytes_per_row(file, group)))
-        for read in file.iter_batches(batch_size=at_once, row_groups=[group]):
-            batch = _with_times_as_text(read)
-            rows += len(batch)
-            try:
-                yield [Row(values) for values in batch.to_pylist()]
-            except (ValueError, OverflowError):
-                yield [_row_of(batch.slice(number, 1)) for number in range(len(batch))]
-    if rows != file.metadata.num_rows:  # of a damaged file, pyarrow may read fewer rows without an error
-        raise UnreadableError(f"states {file.metadata.num_rows:,} rows and holds {rows:,}: fetch it again")
+    rows = 0
+    with pq.ParquetFile(path) as file:
+        # Group by group: pyarrow frees what it read of a group only when an iteration ends.
+        for group in range(file.num_row_groups):
+            at_once = max(1, min(size, HELD // _bytes_per_row(file, group)))
+            for read in file.iter_batches(batch_size=at_once, row_groups=[group]):
+                batch = _with_times_as_text(read)
+                rows += len(batch)
+                yield _rows_of(batch)
+        stated = file.metadata.num_rows
+    if rows != stated:  # of a damaged file, pyarrow may read fewer rows without an error
+        raise UnreadableError(f"states {stated:,} rows and holds {rows:,}: fetch it again")
+
+
+def _rows_of(batch: pa.RecordBatch) -> list[Row]:
+    try:
+        return [Row(values) for values in batch.to_pylist()]
+    except (ValueError, OverflowError):
+        return [_row_of(batch.slice(number, 1)) for number in range(len(batch))]
 
 
 def _with_times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
