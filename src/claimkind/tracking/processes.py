@@ -1,11 +1,8 @@
 """Runs whose process was killed: each run has its process as tags, by which it is ended later."""
 
-import logging
 import os
 import re
-import shlex
 import socket
-import sys
 from pathlib import Path
 
 import mlflow
@@ -51,20 +48,6 @@ def without_note(run: MlflowRun) -> str:
 def _note(run: MlflowRun) -> str:
     tags = run.data.tags
     return _KILLED.format(process=tags.get(_ID), host=str(tags.get(_HOST)).partition(" ")[0])
-
-
-def command_line() -> str:
-    """The command of this process, for a shell in the folder of the project."""
-    program = Path(sys.argv[0])
-    script = f"python scripts/{program.name}" if program.parent.name == "scripts" else program.name
-    return " ".join([script, shlex.join(sys.argv[1:])]).rstrip()
-
-
-def log_system_metrics_each_minute() -> None:
-    """Let MLflow log the load of the machine each minute, from the first minute on: short runs have none."""
-    mlflow.set_system_metrics_sampling_interval(10)
-    mlflow.set_system_metrics_samples_before_logging(6)
-    logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
 
 
 def _host() -> str:

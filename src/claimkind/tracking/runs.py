@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ from claimkind.models.base import Predictor
 from claimkind.tracking.artifacts import model_folder
 from claimkind.tracking.links import DESCRIPTION_TAG, model_page, run_page
 from claimkind.tracking.metric_log import MetricLog
-from claimkind.tracking.processes import command_line, log_system_metrics_each_minute, process_tags, without_note
+from claimkind.tracking.processes import process_tags, without_note
 from claimkind.tracking.signals import act_on_signal, exit_on_signals, signal_received, signals_deferred
 from claimkind.tracking.store import prepare_store, run_exists, store_errors_explained
 from claimkind.tracking.views import view_page
@@ -196,7 +197,7 @@ class Run:
 
     def origin(self) -> list[str]:
         """Where the run comes from, as items of a list in Markdown: its model, the command, and the leaderboard."""
-        found = [f"- Command: `{command_line()}`"]
+        found = [f"- Command: `{_command_line()}`"]
         if self.model_id:
             page = model_page(self.experiment_id, self.model_id)
             found.insert(0, f"- Model: [`models:/{self.model_id}`]({page})")
@@ -285,9 +286,9 @@ def start_run(
             "restore it in MLflow, or start over (without resume=true)"
         )
     _ignore_outside_run_id()
-    tags = {**tags, **process_tags(), "git_commit": git_commit(), "command": command_line()}
+    tags = {**tags, **process_tags(), "git_commit": git_commit(), "command": _command_line()}
     if system_metrics:
-        log_system_metrics_each_minute()
+        _log_system_metrics_each_minute()
     tracked: Run | None = None
     with exit_on_signals():
         try:
@@ -312,6 +313,20 @@ def _end(tracked: Run | None, status: str) -> None:
     if tracked and mlflow.active_run():
         with signals_deferred():
             tracked.metric_log.end(status)
+
+
+def _log_system_metrics_each_minute() -> None:
+    """Let MLflow log the load of the machine each minute, from the first minute on: short runs have none."""
+    mlflow.set_system_metrics_sampling_interval(10)
+    mlflow.set_system_metrics_samples_before_logging(6)
+    logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+
+
+def _command_line() -> str:
+    """The command of this process, for a shell in the folder of the project."""
+    program = Path(sys.argv[0])
+    script = f"python scripts/{program.name}" if program.parent.name == "scripts" else program.name
+    return " ".join([script, shlex.join(sys.argv[1:])]).rstrip()
 
 
 def git_commit() -> str:
