@@ -34,7 +34,8 @@ def end_runs_of_killed_processes() -> None:
         return
     query = f"attributes.status = 'RUNNING' and tags.{_HOST} = '{_host()}'"
     for run in client.search_runs(experiments, query):
-        if not _is_alive(run.data.tags):
+        # A process that ended its run itself in the meantime was not killed.
+        if not _is_alive(run.data.tags) and client.get_run(run.info.run_id).info.status == "RUNNING":
             client.set_tag(run.info.run_id, DESCRIPTION_TAG, "\n\n".join(filter(None, [without_note(run), _note(run)])))
             client.set_terminated(run.info.run_id, "KILLED")
 
