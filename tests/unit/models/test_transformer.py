@@ -1,5 +1,6 @@
 import json
 import threading
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -411,6 +412,13 @@ def test_a_student_keeps_some_layers_of_an_encoder(tmp_path, kind):
 def test_layers_that_an_encoder_does_not_have_are_refused(tiny_encoder, layers, sentence):
     with pytest.raises(ClaimkindError, match=sentence):
         classifier_for(tiny_encoder, keep_layers=layers).fit(TEXTS, one_hot(NAMES))
+
+
+def test_an_encoder_whose_layers_are_not_found_is_refused():
+    model = torch.nn.Module()
+    model.config = SimpleNamespace(num_hidden_layers=2)
+    with pytest.raises(ClaimkindError, match=r"Module has 0 lists of 2 layers, expected one: leave model\.keep_layers"):
+        layers.keep_layers(model, [0])
 
 
 @pytest.mark.parametrize("kind", ["bert", "mpnet", "modernbert", "deberta-v2"])

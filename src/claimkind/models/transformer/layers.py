@@ -88,11 +88,20 @@ def recomputed_layers(model: Any) -> Iterator[None]:
 
 
 def _layers_of(model: Any) -> tuple[str, torch.nn.ModuleList]:
-    """The layers of an encoder, and their name in the model."""
+    """The layers of an encoder, and their name in the model.
+
+    Raises:
+        ClaimkindError: the model has no list of layers, or several.
+    """
     count = model.config.num_hidden_layers
-    (found,) = [
+    found = [
         (name, module)
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.ModuleList) and len(module) == count and layer_of(f".{name}.0.") == 1
     ]
-    return found
+    if len(found) != 1:
+        raise ClaimkindError(
+            f"{type(model).__name__} has {len(found)} lists of {count} layers, expected one: leave model.keep_layers "
+            "and model.gradient_checkpointing out"
+        )
+    return found[0]
