@@ -229,7 +229,7 @@ def _delete(folder: Path) -> None:
     """Delete the files of a journal, then the folder, unless anything else is in it."""
     for path in _files(folder):
         if _OWN.fullmatch(path.name):
-            path.unlink()
+            path.unlink(missing_ok=True)  # another process may delete the same finished parts
     with contextlib.suppress(OSError):
         folder.rmdir()
 

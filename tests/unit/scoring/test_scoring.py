@@ -24,7 +24,7 @@ from claimkind.errors import ClaimkindError, TooManyRejectedError
 from claimkind.labels import LABELS, one_hot
 from claimkind.models.hashing import HashingClassifier, HashingSettings
 from claimkind.models.prediction import OUTPUT_COLUMNS, label_texts, label_with_windows
-from claimkind.scoring import engine, report
+from claimkind.scoring import engine, journal, report
 from claimkind.scoring.inputs import split_documents
 from claimkind.scoring.journal import Journal
 from claimkind.scoring.report import write_report
@@ -472,14 +472,22 @@ def test_what_an_earlier_run_left_is_deleted(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv", "model"}
 
 
+def test_parts_that_another_process_deletes_too_are_no_error(tmp_path, monkeypatch):
+    ROWS.to_csv(tmp_path / "in.csv", index=False)
+    listed = journal._files
+    monkeypatch.setattr(journal, "_files", lambda folder: [*listed(folder), folder / "part-000999.csv"])
+    score(monkeypatch, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv", "model"}
+
+
 def test_a_file_that_appears_among_the_parts_is_kept(tmp_path, monkeypatch):
     ROWS.to_csv(tmp_path / "in.csv", index=False)
     with monkeypatch.context() as patch:
         finish = Journal.finish
 
-        def finish_later(journal, parts, *, any_rows):
-            (journal.folder / "notes.txt").write_text("keep")
-            finish(journal, parts, any_rows=any_rows)
+        def finish_later(self, parts, *, any_rows):
+            (self.folder / "notes.txt").write_text("keep")
+            finish(self, parts, any_rows=any_rows)
 
         patch.setattr(Journal, "finish", finish_later)
         score(patch, tmp_path / "in.csv", tmp_path / "out.csv")
