@@ -171,7 +171,6 @@ def test_a_model_that_cannot_be_converted_is_computed_by_pytorch(saved, monkeypa
     def fail(*_: object) -> None:
         raise RuntimeError("no such operation\nand a long trace")
 
-    caplog.set_level(logging.INFO)
     monkeypatch.setattr("claimkind.models.transformer.openvino.convert", fail)
     with pytest.raises(ClaimkindError, match=r"cannot convert the model \(no such operation\): take .*torch"):
         models.load(saved, Inference("openvino")).predict_proba(TEXTS)

@@ -144,7 +144,8 @@ def quantize(model: Any, tokenizer: WindowTokenizer, texts: Sequence[str]) -> An
     """
     with without_telemetry():  # NNCF decides about it when it is imported
         import nncf
-    nncf.set_log_level(logging.ERROR)
+    # Not by nncf.set_log_level, which changes handlers that others added too.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     batches = [tokenizer.pad([ids]) for ids in tokenizer.truncate(texts)]
     graph = convert(model)
     with without_telemetry(), contextlib.redirect_stdout(sys.stderr):  # the progress bars
