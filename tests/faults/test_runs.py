@@ -40,6 +40,7 @@ def status(run_id):
     return mlflow.get_run(run_id).info.status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_run_as_killed(number, in_workspace):
     process = subprocess.Popen(
@@ -55,6 +56,7 @@ def test_a_signal_ends_a_run_as_killed(number, in_workspace):
     assert status(run_id) == "KILLED"
 
 
+@pytest.mark.slow
 def test_a_signal_while_a_run_starts_ends_it_as_killed(in_workspace):
     code = """
 import os, signal, mlflow
@@ -80,6 +82,7 @@ def end_of(code, *arguments):
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_signal_that_a_destructor_swallows_is_acted_on_at_the_next_metric(in_workspace):
     code = """
 import os, signal
@@ -117,6 +120,7 @@ with tracking.start_run("faults", "swallowed", {}) as run:
     assert status(done.stdout.strip()) == "KILLED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, -signal.SIGINT)])
 def test_a_signal_within_a_call_of_the_store_waits_for_its_end(number, code, in_workspace):
     script = """
@@ -172,6 +176,7 @@ READS = "from claimkind import tracking; tracking.find_runs('faults', 'tags.data
 WRITES = "from claimkind import tracking; tracking.prepare_store('another')"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("next_script", [READS, WRITES])
 def test_the_run_of_a_killed_process_is_ended_by_the_next_script(next_script, in_workspace):
     process, run_id = left_running(in_workspace)
@@ -190,6 +195,7 @@ def test_the_run_of_a_killed_process_is_ended_by_the_next_script(next_script, in
     assert status(run_id) == "FINISHED"
 
 
+@pytest.mark.slow
 def test_runs_of_other_machines_are_not_ended_and_a_reused_process_id_does_not_count(in_workspace):
     process, elsewhere = left_running(in_workspace, process_host="another-machine pid:[1]")
     process.kill()
@@ -538,6 +544,7 @@ def test_resume_without_an_unfinished_training_is_refused(in_workspace):
     assert "holds no unfinished training like this" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_one_sentence(in_workspace):
     environment = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:////proc/none/mlflow.db"}
     done = subprocess.run(
@@ -572,6 +579,7 @@ def test_runs_are_logged_where_git_is_not_installed(in_workspace, monkeypatch):
     assert mlflow.get_run(run.run_id).data.tags["git_commit"] == "unknown"
 
 
+@pytest.mark.slow
 def test_a_run_that_a_killed_process_left_running_is_ended(in_workspace):
     with tracking.start_run("faults", "search", {}) as parent:
         pass

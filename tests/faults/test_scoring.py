@@ -356,6 +356,7 @@ def test_an_output_that_exists_stays_whole_until_the_new_one_is(model, tmp_path,
     assert output.read_text() == "old"
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_gives_the_same_output(model, tmp_path, monkeypatch):
     source = write_input(tmp_path / "in.jsonl", 200)
     started, pool = [], workers.ProcessPoolExecutor

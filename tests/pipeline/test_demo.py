@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import ROOT, run_script
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def demo(seeds, tiny_encoder, tmp_path_factory):
@@ -54,7 +56,6 @@ def test_the_better_model_on_validation_becomes_champion(demo):
     ) in lines
 
 
-@pytest.mark.slow
 def test_the_champion_keeps_its_alias_unless_another_beats_it(demo):
     folder, _ = demo
     again = run_script("compare", "promote=true", cwd=folder, check=True).stdout.splitlines()
@@ -115,7 +116,6 @@ def test_comparing_what_was_not_trained_is_one_sentence(demo):
     assert "runs names 'nosuch', which is no finished run on dataset" in done.stderr
 
 
-@pytest.mark.slow
 def test_training_goes_on_from_a_saved_model(demo):
     runs = run_script("compare", cwd=demo[0], check=True).stdout
     assert "minilm" in runs
@@ -123,7 +123,6 @@ def test_training_goes_on_from_a_saved_model(demo):
     assert "init_from needs a model with an encoder" in done.stderr
 
 
-@pytest.mark.slow
 def test_the_champion_answers_over_http(demo):
     folder, _ = demo
     mlflow = str(Path(sys.executable).parent / "mlflow")

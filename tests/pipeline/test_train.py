@@ -84,6 +84,7 @@ def test_checkpoints_are_gone_once_the_run_is_finished(trained, workspace):
     assert list((workspace / "data" / "checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_model_loads_without_our_package_on_the_path(trained, tmp_path):
     # A server or a worker has only what was shipped with the model.
     code = (

@@ -270,6 +270,7 @@ def test_dataset_names_the_dataset_of_runs_in_compare():
     assert to_schema(composed("compare", "dataset.name=b"), SCHEMAS["compare"]).dataset.name == "b"
 
 
+@pytest.mark.slow
 def test_the_command_that_a_missing_dataset_names_builds_it(seeds, tmp_path):
     """It is run as it is printed, and the dataset then has the name that is given everywhere."""
     (tmp_path / "configs" / "dataset").mkdir(parents=True)

@@ -26,6 +26,7 @@ NAMES = [kind for _ in PLACES[:6] for kind in LABELS for _ in TEMPLATES[kind]]
 VALIDATION = Examples(TEXTS[:15], one_hot(NAMES[:15]))
 
 
+@pytest.mark.slow
 def test_the_build_benchmark_has_a_row_for_each_size() -> None:
     table = BuildBenchmark(rows=[60, 120]).measure()
     assert table["rows"].tolist() == [60, 120]
@@ -33,6 +34,7 @@ def test_the_build_benchmark_has_a_row_for_each_size() -> None:
     assert (table[["seconds", "peak_mib", "rows_per_second"]] > 0).all(axis=None), "a build took no time or no memory"
 
 
+@pytest.mark.slow
 def test_the_result_of_a_benchmark_is_its_table() -> None:
     result = run(BenchmarkConfig({"_target_": "claimkind.benchmarks.build.BuildBenchmark", "rows": [60]}))
     header, _, row = result.text().splitlines()
@@ -40,6 +42,7 @@ def test_the_result_of_a_benchmark_is_its_table() -> None:
     assert row.startswith("| 60 |")
 
 
+@pytest.mark.slow
 def test_the_quality_benchmark_trains_each_system_on_the_same_rows(in_workspace) -> None:
     systems = {
         # N-grams that occur in 50 sentences of 60 do not distinguish the labels.

@@ -93,6 +93,7 @@ def build_in(project, *arguments):
     subprocess.run(script, cwd=project, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_card_builds_the_dataset_again(tmp_path):
     """As the README tells: a table of one's own, a file for it in `configs/source/`, and one command."""
     for name in ("configs", "scripts", "seeds"):

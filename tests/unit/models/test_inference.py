@@ -109,6 +109,7 @@ def _slow(path: Path) -> None:
         log.write("converted\n")
 
 
+@pytest.mark.slow
 def test_several_processes_convert_once(tmp_path, monkeypatch):
     monkeypatch.setenv("LOG", str(tmp_path / "log"))
     with multiprocessing.get_context("spawn").Pool(3) as pool:
@@ -127,6 +128,7 @@ def test_a_conversion_that_fails_leaves_nothing(cache):
     assert [path.name for path in cache.iterdir()] == ["key.lock"]
 
 
+@pytest.mark.slow
 def test_no_usage_data_is_sent(saved, tmp_path):
     code = f"from claimkind import models; models.load({str(saved)!r}).predict_proba(['Rain.'])"
     environment = {**os.environ, "CLAIMKIND_BACKEND": "openvino"}
@@ -187,6 +189,7 @@ def test_a_linear_model_has_no_choice(tmp_path):
         models.load(tmp_path / "model", Inference("openvino"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("active", "active")])
 def test_threads_of_pytorch_wait_passively_unless_the_user_says_otherwise(given, expected):
     # PyTorch reads the variable when it is imported: no module may import it before our package sets it.

@@ -51,6 +51,7 @@ def test_workers_share_the_threads_that_pytorch_may_use(workers, threads):
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config):
     first = run(config())
     parent = parent_of(config())
@@ -66,6 +67,7 @@ def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config
     assert mlflow.get_run(parent).data.metrics["validation/macro_f1"] == pytest.approx(again.score, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_call_after_the_last_trial_only_gives_the_result(config):
     first = run(config())
     again = run(config())
@@ -126,6 +128,7 @@ def test_a_search_logs_its_progress_and_ends_with_the_command_of_the_winner(conf
     assert command in found.text()
 
 
+@pytest.mark.slow
 def test_the_command_of_the_winner_keeps_what_the_search_was_given(config, in_workspace):
     where = f"paths.data_dir={in_workspace / 'data'}"
     arguments = ["dataset=tiny", "trials=1", "max_labels=60", "model.cues=0", "model.min_df=1", where]
