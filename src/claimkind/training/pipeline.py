@@ -98,11 +98,13 @@ def run(config: TrainConfig) -> TrainedRun | None:
         except (KeyboardInterrupt, SystemExit):
             _LOGGER.warning("stopped; to go on in the same run, repeat the command with resume=true")
             raise
+    if config.quantize:
+        trained = trained._replace(int8=_quantized(config, trained.model_uri))
     if trained.unmet:
         error = ClaimkindError(f"{trained.unmet}; the model was saved, and gives every sentence a label")
         error.result = trained
         raise error
-    return trained._replace(int8=_quantized(config, trained.model_uri)) if config.quantize else trained
+    return trained
 
 
 def _quantized(config: TrainConfig, model_uri: str) -> QuantizedRun:

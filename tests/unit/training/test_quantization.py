@@ -56,15 +56,26 @@ def _skip_without_int8():
         pytest.skip("NNCF is not installed, or the processor has no instructions for int8")
 
 
-def training(seeds, experiment, **model):
+def training(seeds, experiment, model, **changes):
     settings = {"paths": PathsConfig(data_dir="data"), "bootstrap_samples": 20, "experiment_name": experiment}
-    return TrainConfig(dataset=dataset_config(seeds), model=model, quantize=True, **settings)
+    return TrainConfig(dataset=dataset_config(seeds), model=model, quantize=True, **settings, **changes)
+
+
+def transformer(encoder):
+    target = "claimkind.models.transformer.TransformerClassifier"
+    return {"_target_": target, "encoder": str(encoder), "epochs": 1, "rdrop_alpha": 0}
+
+
+def test_a_training_that_misses_its_precision_has_a_version_in_int8_too(tiny_encoder, in_workspace, seeds):
+    _skip_without_int8()
+    with pytest.raises(ClaimkindError, match="the model was saved, and gives every sentence a label") as raised:
+        pipeline.run(training(seeds, "unmet", transformer(tiny_encoder), max_labels=3, target_precision=1.0))
+    assert raised.value.result.int8.model_uri
 
 
 def test_a_training_logs_its_version_in_int8_when_asked(tiny_encoder, in_workspace, seeds):
     _skip_without_int8()
-    model = {"_target_": "claimkind.models.transformer.TransformerClassifier", "encoder": str(tiny_encoder)}
-    trained = pipeline.run(training(seeds, "both", **model, epochs=1, rdrop_alpha=0))
+    trained = pipeline.run(training(seeds, "both", transformer(tiny_encoder)))
     assert f"model {trained.model_uri}: test" in trained.text()
     assert f"model {trained.int8.model_uri} in int8" in trained.text()
     [original] = mlflow.search_runs(filter_string="tags.kind = 'quantization'", experiment_names=["both"])[
@@ -75,7 +86,7 @@ def test_a_training_logs_its_version_in_int8_when_asked(tiny_encoder, in_workspa
 
 def test_a_linear_model_is_not_trained_when_it_is_to_be_quantised(in_workspace, seeds):
     with pytest.raises(ClaimkindError, match="of the family hashing, expected a transformer"):
-        pipeline.run(training(seeds, "linear", _target_="claimkind.models.hashing.HashingClassifier"))
+        pipeline.run(training(seeds, "linear", {"_target_": "claimkind.models.hashing.HashingClassifier"}))
     assert mlflow.get_experiment_by_name("linear") is None
 
 
