@@ -2,19 +2,17 @@
 
 import io
 import itertools
-import zipfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from claimkind.io.base import Format, UnreadableError
-from claimkind.io.extras import import_extra, read_bytes, reading
+from claimkind.io.base import Format
+from claimkind.io.extras import check_unpacked_size, import_extra, read_bytes, reading
 from claimkind.io.input_file import InputFile
 from claimkind.io.text import block_reader
 from claimkind.text.blocks import BOILERPLATE, CODE, HEADING, LIST_ITEM, SENTENCE, TABLE, Block, ParsedText, Piece
 from claimkind.text.shapes import is_prose, with_kinds_by_shape
 from claimkind.text.visible import is_blank
 
-_MOST_BYTES = 1 << 29  # when unpacked
 # First words of the names of Word's own styles, which are English in every file.
 _STYLES = {
     "heading": HEADING, "title": HEADING, "subtitle": HEADING, "list": LIST_ITEM, "caption": BOILERPLATE,
@@ -47,9 +45,7 @@ def read_document(file: InputFile, line_breaks: str) -> ParsedText:
     docx = import_extra("docx", "python-docx")
     data = read_bytes(file)
     with reading(file):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > _MOST_BYTES:
-                raise UnreadableError(f"is larger than {_MOST_BYTES >> 20} MiB when unpacked: split it")
+        check_unpacked_size(data)
         document = docx.Document(io.BytesIO(data))
         return _parsed(_paragraphs(document.element.body, {style.style_id: style.name for style in document.styles}))
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib
+import io
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ from claimkind.io.base import UnreadableError
 from claimkind.io.input_file import InputFile
 
 _MOST_BYTES = 1 << 28
+_MOST_UNPACKED = 1 << 29
 
 
 def import_extra(module: str, package: str) -> Any:
@@ -37,6 +40,18 @@ def read_bytes(file: InputFile) -> bytes:
     if len(data) > _MOST_BYTES:
         raise UnreadableError(f"is larger than {_MOST_BYTES >> 20} MiB: split it")
     return data
+
+
+def check_unpacked_size(data: bytes) -> None:
+    """Check what an archive, as Word and Excel write them, holds when it is unpacked.
+
+    Raises:
+        UnreadableError: it is too large.
+        zipfile.BadZipFile: it is no archive.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > _MOST_UNPACKED:
+            raise UnreadableError(f"is larger than {_MOST_UNPACKED >> 20} MiB when unpacked: split it")
 
 
 @contextlib.contextmanager

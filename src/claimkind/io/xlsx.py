@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from claimkind.io.base import Format, Row, Table, TableOptions
-from claimkind.io.extras import import_extra, read_bytes, reading
+from claimkind.io.extras import check_unpacked_size, import_extra, read_bytes, reading
 from claimkind.io.input_file import InputFile
 
 _MOST_ROWS_ABOVE = 20
@@ -27,6 +27,7 @@ def read(file: InputFile, options: TableOptions) -> Table:
     openpyxl = import_extra("openpyxl", "openpyxl")
     data = read_bytes(file)
     with reading(file):
+        check_unpacked_size(data)
         workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         headers = {sheet: _header(sheet, options.text_column) for sheet in workbook.worksheets}
     headers = {sheet: header for sheet, header in headers.items() if header.names}

@@ -69,7 +69,7 @@ def write_pdf(path, pages):
 
 
 def write_bomb(path):
-    """Write a small .docx that unpacks to more than memory should hold."""
+    """Write a small .docx or .xlsx that unpacks to more than memory should hold."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w") as stream:
         for _ in range(600):
             stream.write(bytes(1 << 20))

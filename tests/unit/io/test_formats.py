@@ -54,9 +54,12 @@ def test_an_encrypted_pdf_is_rejected(tmp_path):
     assert rejection(tmp_path / "closed.pdf").startswith("is encrypted, expected a file without a password")
 
 
-def test_a_word_file_that_unpacks_to_too_much_is_rejected(tmp_path):
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path):
     write_bomb(tmp_path / "bomb.docx")
     assert rejection(tmp_path / "bomb.docx") == "is larger than 512 MiB when unpacked: split it"
+    write_bomb(tmp_path / "bomb.xlsx")
+    with pytest.raises(ClaimkindError, match=r"bomb\.xlsx is larger than 512 MiB when unpacked: split it"):
+        rows_of(tmp_path / "bomb.xlsx")
 
 
 @pytest.mark.parametrize(("ending", "package"), [(".docx", "python-docx"), (".pdf", "pypdf"), (".xlsx", "openpyxl")])
