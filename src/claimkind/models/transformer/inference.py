@@ -48,7 +48,7 @@ def mean_over_windows(
         tokenizer: splits them into windows.
         compute: gives (rows, width) for a batch of windows.
         width: columns of the result.
-        budget: tokens of a batch, padding included; at most, since few windows are divided among concurrent batches.
+        budget: the most tokens of a batch, padding included.
         concurrent: number of batches to compute at the same time.
 
     Returns:
@@ -60,7 +60,9 @@ def mean_over_windows(
     windows = tokenizer.split(texts)
     lengths = np.array([len(ids) for ids in windows.ids])
     np.add.at(tokens, windows.owners, lengths)
-    batches = list(token_budget_batches(lengths, min(budget, math.ceil(lengths.sum() / concurrent))))
+    rounds = math.ceil(lengths.sum() / (budget * concurrent))
+    # Batches of about the same size, so that none is computed alone at the end.
+    batches = list(token_budget_batches(lengths, math.ceil(lengths.sum() / (rounds * concurrent))))
     padded = (tokenizer.pad([windows.ids[row] for row in rows]) for rows in batches)
     with tqdm(total=len(lengths), desc="predicting", delay=2, leave=False) as progress:
         for rows, values in zip(batches, _computed(compute, padded, concurrent), strict=True):
