@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,14 @@ def test_openvino_is_refused_where_it_is_not_installed(saved, monkeypatch):
         models.load(saved, Inference("openvino"))
     monkeypatch.delenv(BACKEND_VARIABLE)
     assert not models.load(saved).compute_dtype.endswith("OpenVINO")
+
+
+def test_several_threads_may_predict_with_one_model(saved):
+    classifier = models.load(saved, Inference("openvino"))
+    expected = classifier.predict_proba(TEXTS)
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: classifier.predict_proba(TEXTS), range(40)):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_model_that_cannot_be_converted_is_computed_by_pytorch(saved, monkeypatch, caplog):
