@@ -65,7 +65,7 @@ def mean_over_windows(
     batches = list(token_budget_batches(lengths, math.ceil(lengths.sum() / (rounds * concurrent))))
     padded = (tokenizer.pad([windows.ids[row] for row in rows]) for rows in batches)
     with tqdm(total=len(lengths), desc="predicting", delay=2, leave=False) as progress:
-        for rows, values in zip(batches, _computed(compute, padded, concurrent), strict=True):
+        for rows, values in zip(batches, _computed(compute, padded, min(concurrent, len(batches))), strict=True):
             np.add.at(sums, windows.owners[rows], values * lengths[rows, None])
             progress.update(len(rows))
     return sums / tokens[:, None]
