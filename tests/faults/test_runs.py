@@ -463,11 +463,12 @@ def server(tmp_path):
 
 
 @pytest.mark.stress
-@pytest.mark.parametrize("back", ["during the training", "after it"])
-def test_a_server_that_dies_in_the_middle_of_a_training_loses_nothing(back, server, in_workspace, tiny_encoder):
+# The server needs some seconds to start, so the first training must be long enough.
+@pytest.mark.parametrize(("back", "epochs"), [("during the training", 500), ("after it", 50)])
+def test_a_server_that_dies_in_the_middle_of_a_training_loses_nothing(back, epochs, server, in_workspace, tiny_encoder):
     address, start, kill = server
     environment = {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-    arguments = tiny_training(tiny_encoder, "away", **{"model.epochs": 50, "model.patience": 50})
+    arguments = tiny_training(tiny_encoder, "away", **{"model.epochs": epochs, "model.patience": epochs})
     process = started(arguments, **environment)
     checkpoints = in_workspace / "data" / "checkpoints"
     wait_for("*/checkpoint-*/trainer_state.json", checkpoints)
