@@ -396,6 +396,14 @@ def wait_for(pattern, folder):
     raise AssertionError(f"no {pattern} after three minutes")
 
 
+def wait_for_another(checkpoints, seen):
+    """Wait until there is a checkpoint that was not seen before."""
+    deadline = time.monotonic() + 180
+    while not set(checkpoints.glob("*/checkpoint-*")) - seen:
+        assert time.monotonic() < deadline, "no further checkpoint after three minutes"
+        time.sleep(0.005)
+
+
 def outcome(run_id):
     """Weights of the model, and all metrics of a run by step except those of the time and the machine."""
     run = mlflow.get_run(run_id)
@@ -408,20 +416,22 @@ def outcome(run_id):
 def test_trainings_that_are_killed_at_random_and_resumed_end_as_if_they_had_not_been(in_workspace, tiny_encoder):
     checkpoints = in_workspace / "data" / "checkpoints"
     process = started(tiny_training(tiny_encoder, "whole"))
-    run_id, began = wait_for("*/run_id", checkpoints).read_text(), time.monotonic()
+    run_id = wait_for("*/run_id", checkpoints).read_text()
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    lasted, expected = time.monotonic() - began, outcome(run_id)
+    expected = outcome(run_id)
     for number in range(KILLS):
         arguments = tiny_training(tiny_encoder, f"killed-{number}")
         process = started(arguments)
         run_id = wait_for("*/run_id", checkpoints).read_text()
-        time.sleep(random.uniform(0, 0.9 * lasted))  # noqa: S311
+        for _ in range(random.randrange(40)):  # noqa: S311 - of 50 epochs, each of which ends with a checkpoint
+            seen = set(checkpoints.glob("*/checkpoint-*"))
+            wait_for_another(checkpoints, seen)
+        time.sleep(random.uniform(0, 0.2))  # noqa: S311
         process.kill()
         process.communicate()
-        if list(checkpoints.glob("*/run_id")):  # it was not finished
-            assert status(run_id) in ("RUNNING", "FINISHED")
-            run_script("train", *arguments, "resume=true", cwd=in_workspace, check=True)
+        assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+        run_script("train", *arguments, "resume=true", cwd=in_workspace, check=True)
         assert status(run_id) == "FINISHED"
         weights, metrics = outcome(run_id)
         assert weights == expected[0]
