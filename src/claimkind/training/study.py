@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,6 +142,16 @@ def run_of_study(
 def run_id_of(study: "optuna.Study") -> str:
     """The id of the MLflow run that `run_of_study` made."""
     return str(study.user_attrs[_RUN_ID])
+
+
+def record_heartbeats(study: "optuna.Study", trials: Iterable[int]) -> None:
+    """Record a sign of life of running trials, by number.
+
+    Optuna never starts a trial again whose process was killed before its first sign of life.
+    """
+    storage: Any = study._storage  # Optuna records them by the public objective only
+    for number in trials:
+        storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
 
 
 def summarise(study: "optuna.Study") -> SearchResult:

@@ -21,6 +21,7 @@ from claimkind.training.study import (
     Storage,
     open_study,
     optuna,
+    record_heartbeats,
     run_id_of,
     trial_name,
     without_experimental_warnings,
@@ -113,6 +114,9 @@ def _try(study: "optuna.Study", objective: "_Objective", trials: int) -> bool:
     """Work on one trial, unless the finished and the running ones are enough; returns whether one was begun."""
     objective.start.acquire()
     try:
+        running = {trial.number for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING])}
+        record_heartbeats(study, running - objective.seen)
+        objective.seen |= running
         with without_experimental_warnings():
             optuna.storages.fail_stale_trials(study)
         if sum(_count(study)) >= trials:
@@ -179,6 +183,8 @@ class _Objective:
         self.search, self.parent_run_id, self.progress = search, parent_run_id, progress
         self.failures: list[_FailedTrialError] = []
         """The failed trials since the last one that did not fail."""
+        self.seen: set[int] = set()
+        """Numbers of the trials that ran at some time."""
         self.start = lock(f"start of a trial of {search.study} in {search.storage.address}")
         """Held while a process decides whether to begin a trial, and released when the trial has begun."""
 

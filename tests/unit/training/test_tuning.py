@@ -67,6 +67,14 @@ def test_a_search_finds_the_better_settings_and_goes_on_when_called_again(config
     assert mlflow.get_run(parent).data.metrics["validation/macro_f1"] == pytest.approx(again.score, abs=1e-4)
 
 
+def test_a_trial_that_was_killed_before_its_first_sign_of_life_is_started_again(config):
+    settings = config(trials=1, heartbeat_seconds=1)
+    run(settings)
+    optuna.load_study(study_name=None, storage=settings.storage).ask()  # runs, without any sign of life
+    found = run(config(trials=2, heartbeat_seconds=1))
+    assert found.trials["state"].value_counts().to_dict() == {"complete": 2, "fail": 1}
+
+
 @pytest.mark.slow
 def test_a_call_after_the_last_trial_only_gives_the_result(config):
     first = run(config())
