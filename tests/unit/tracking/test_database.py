@@ -125,7 +125,6 @@ def test_artifacts_that_are_elsewhere_on_purpose_stay_there(project, tmp_path, m
     assert len(list(project.glob("mlruns/1/*/artifacts/notes.txt"))) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, to mount a folder read only")
 @pytest.mark.parametrize("name", ["project", "moved"])
 def test_a_read_only_store_can_be_read(name, project):
@@ -171,7 +170,6 @@ def test_where_there_is_no_store_none_is_made_by_reading(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_database_is_made_in_one_step(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".mlflow.db.part").write_text("half made by a process that was killed")
