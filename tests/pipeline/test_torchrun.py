@@ -20,13 +20,14 @@ def torchrun(folder, *arguments):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model_in_one_run(in_workspace, tiny_encoder):
+def test_two_processes_train_one_model_in_one_run(in_workspace, tiny_encoder, monkeypatch):
     shared = [*TRAIN, "model=minilm", f"model.encoder={tiny_encoder}"]
     done = torchrun(in_workspace, *shared, "run_name=two", "experiment_name=torchrun")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("run two") == 1
     run_script("train", *shared, "run_name=one", "experiment_name=torchrun", cwd=in_workspace, check=True)
-    mlflow.set_tracking_uri(f"sqlite:///{in_workspace / 'mlflow.db'}")
+    # Not by mlflow.set_tracking_uri, which would stay set for the tests that follow.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{in_workspace / 'mlflow.db'}")
     runs = mlflow.search_runs(experiment_names=["torchrun"]).set_index("tags.mlflow.runName")
     assert sorted(runs.index) == ["one", "two"]
     assert set(runs["status"]) == {"FINISHED"}
