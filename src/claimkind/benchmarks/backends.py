@@ -147,10 +147,11 @@ def _openvino(precision: str, folder: Path, exported: Path) -> Predict:
     from claimkind.models.transformer.openvino import compile_graph, converted
 
     if precision == "int8":
-        compiled = compile_graph(exported / QUANTIZED / "int8.xml", "int8", "LATENCY")
+        graph: Any = exported / QUANTIZED / "int8.xml"
     else:
         inner: Any = uncalibrated(models.load(folder, Inference("torch")))
-        compiled = compile_graph(converted(inner.model_, folder / MANIFEST), precision, "LATENCY")
+        graph = converted(inner.model_, folder / MANIFEST)
+    compiled = compile_graph(graph, precision, "LATENCY")
     return _in_batches(folder, lambda batch: compiled([batch["input_ids"], batch["attention_mask"]])[0])
 
 

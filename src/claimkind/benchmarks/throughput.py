@@ -75,16 +75,16 @@ class ThroughputBenchmark:
         dataset = load_dataset(self.data_dir, self.dataset)
         train = dataset.splits["train"]["text"][:]
         log_machine()
-        tables = self._measure_transformer(self.model_uri, dataset) if self.model_uri else []
+        tables = self._measure_transformer(self.model_uri, dataset, train) if self.model_uri else []
         tables += self._measure_fast(train)
         if not tables:
             raise ClaimkindError("nothing to measure, expected a model: give benchmark.model_uri or fast_model_uris")
         return pd.concat(tables, ignore_index=True)
 
-    def _measure_transformer(self, model_uri: str, dataset: BuiltDataset) -> list[pd.DataFrame]:
+    def _measure_transformer(self, model_uri: str, dataset: BuiltDataset, train: Sequence[str]) -> list[pd.DataFrame]:
         folder = tracking.fetch_folder(model_uri)
         backends = _available(self.backends)
-        samples = self._sample(dataset.splits["train"]["text"][:])
+        samples = self._sample(train)
         with tempfile.TemporaryDirectory() as scratch:
             if any(backend.needs_export() for backend in backends):
                 export_onnx(folder, Path(scratch))
